@@ -1,0 +1,232 @@
+"""Video files by PyAV: any player's formats in; intra-only MJPEG and lossless 16-bit FFV1 out. No torch here.
+
+Shapes: n frames, h w pixels, c channels.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.codec.codec import Capabilities
+from numpy.typing import NDArray
+
+from actionmae.core.modality import Value
+
+logger = logging.getLogger(__name__)
+
+Frame = NDArray[Any]
+"""One image [h, w, c], uint8 or uint16."""
+
+_FORMATS = {"color": "rgb24", "gray": "gray", "flow": "rgb24", "depth": "gray16le"}
+# A header may count a frame or two wrongly; a recording that lacks more than this share was cut off.
+_TRUNCATED_BELOW = 0.9
+
+
+class VideoStream:
+    """The frames of one video file.
+
+    Opening reads through the packets once (without decoding), so that the number of frames does not rest on the header.
+
+    Args:
+        path: The file.
+        value: What the frames mean: color [n, h, w, 3] and gray [n, h, w, 1] uint8, flow [n, h, w, 2] uint8 (the red
+            and green channels), depth [n, h, w, 1] uint16 (needs a 16-bit gray video).
+
+    Attributes:
+        num_frames: Frames in the file, at least 1.
+        rate: Frames per second, or None if the file does not say.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no video, has no frames, is cut off, or is not 16-bit gray although `value` is depth.
+    """
+
+    def __init__(self, path: Path, value: Value) -> None:
+        if not path.is_file():
+            raise FileNotFoundError(f"video {path} does not exist: check the manifest's cell")
+        self._path = path
+        self._value = value
+        with self._open() as container:
+            stream = container.streams.video[0]
+            self.rate = float(stream.average_rate) if stream.average_rate else None
+            pix_fmt = stream.codec_context.pix_fmt
+            if value == "depth" and not str(pix_fmt).startswith("gray16"):
+                raise ValueError(
+                    f"depth video {path} has pixels of form {pix_fmt}: depth needs millimetres in a 16-bit gray video "
+                    "(FFV1 gray16le) or in 16-bit PNG images"
+                )
+            try:
+                self._scan(container, stream)
+            except av.FFmpegError as error:
+                raise ValueError(f"video {path} cannot be read ({error}): copy or convert it again") from error
+
+    def read(self, indices: Sequence[int] | NDArray[np.int64], each: Callable[[Frame], Frame] | None = None) -> Frame:
+        """Decode the frames at `indices`.
+
+        Where every frame is a key frame only the wanted ones are decoded, otherwise all up to the last wanted one.
+
+        Args:
+            indices: Frame numbers 0…num_frames − 1 in ascending order; one may occur several times.
+            each: Applied to each wanted frame as it is decoded (resizing), so that large originals never pile up.
+
+        Returns:
+            [n, h, w, c] in the order of `indices`.
+
+        Raises:
+            ValueError: If a frame cannot be decoded; names the file and the frame.
+        """
+        wanted = sorted({int(index) for index in indices})
+        frames: dict[int, Frame] = {}
+        for index, frame in zip(wanted, self._decode(wanted), strict=False):
+            pixels = self._pixels(frame)
+            frames[index] = pixels if each is None else each(pixels)
+        lost = [index for index in wanted if index not in frames]
+        if lost:
+            raise ValueError(self._broken(lost[0]))
+        return np.stack([frames[int(index)] for index in indices])
+
+    def _open(self) -> av.container.InputContainer:
+        try:
+            container = av.open(str(self._path))
+        except (av.FFmpegError, OSError) as error:
+            raise ValueError(f"{self._path} cannot be opened as a video ({error}): convert or remove it") from error
+        if not container.streams.video:
+            container.close()
+            raise ValueError(f"{self._path} holds no video stream: give a video file")
+        return container
+
+    def _scan(self, container: av.container.InputContainer, stream: Any) -> None:
+        """Count the packets; refuse a file that stops long before its header says."""
+        self.num_frames, end, corrupt, self._all_keys = 0, 0, False, True
+        for packet in container.demux(stream):
+            if packet.size:
+                self.num_frames += 1
+                end = max(end, (packet.pts or 0) + (packet.duration or 0))
+                corrupt |= packet.is_corrupt
+                self._all_keys &= packet.is_keyframe
+        claimed, found = float(stream.frames), float(self.num_frames)
+        if (
+            not stream.frames and len(container.streams) == 1 and container.duration
+        ):  # Matroska only says how long it is
+            claimed, found = container.duration / av.time_base, end * float(stream.time_base)
+        if self.num_frames == 0:
+            raise ValueError(f"video {self._path} has no frames: record or convert it again")
+        if corrupt or found < _TRUNCATED_BELOW * claimed:
+            last = self.num_frames - 1
+            raise ValueError(f"video {self._path} is cut off after frame {last}: copy or convert it again")
+
+    def _decode(self, wanted: list[int]) -> Iterator[av.VideoFrame]:
+        """The wanted frames in order; ends early or raises where the file is broken."""
+        with self._open() as container:
+            delay = container.streams.video[0].codec_context.codec.capabilities & Capabilities.delay
+            decode = self._decode_keys if self._all_keys and not delay else self._decode_all
+            yield from decode(container, wanted)
+
+    def _decode_all(self, container: av.container.InputContainer, wanted: list[int]) -> Iterator[av.VideoFrame]:
+        """Frames depend on earlier ones: decode everything up to the last wanted frame."""
+        keep, index = set(wanted), -1
+        try:
+            for index, frame in enumerate(container.decode(video=0)):
+                if index in keep:
+                    yield frame
+                if index >= wanted[-1]:
+                    return
+        except av.FFmpegError as error:
+            raise ValueError(self._broken(index + 1)) from error
+
+    def _decode_keys(self, container: av.container.InputContainer, wanted: list[int]) -> Iterator[av.VideoFrame]:
+        """Every packet is one key frame: decode only the wanted packets."""
+        keep, index = set(wanted), -1
+        for packet in container.demux(container.streams.video[0]):
+            if not packet.size:
+                continue
+            index += 1
+            if index not in keep:
+                continue
+            try:
+                frames = packet.decode()
+            except av.FFmpegError as error:
+                raise ValueError(self._broken(index)) from error
+            if not frames:
+                raise ValueError(self._broken(index))
+            yield frames[0]
+            if index == wanted[-1]:
+                return
+
+    def _pixels(self, frame: av.VideoFrame) -> Frame:
+        image = frame.to_ndarray(format=_FORMATS[self._value])
+        if image.ndim == 2:
+            return image[:, :, None]
+        return image[:, :, :2] if self._value == "flow" else image
+
+    def _broken(self, index: int) -> str:
+        return f"video {self._path} cannot be decoded at frame {index}: copy or convert it again"
+
+
+def write_color_video(path: Path, frames: NDArray[np.uint8], fps: float) -> None:
+    """Write [n, h, w, 3] uint8 RGB as MJPEG: every frame is a key frame and any player opens it.
+
+    Args:
+        path: `.avi` or `.mkv`; written beside under a `.tmp` name and renamed, so it is whole or absent.
+        frames: [n, h, w, 3] uint8, n at least 1.
+        fps: Frames per second.
+
+    Raises:
+        ValueError: If the frames have another shape or type.
+    """
+    _check_frames(path, frames, np.uint8, (3,))
+    _write(path, frames, fps, codec="mjpeg", pix_fmt="yuvj420p", source="rgb24", options={"qmin": "2", "qmax": "3"})
+
+
+def write_gray_video(path: Path, frames: NDArray[np.uint8], fps: float) -> None:
+    """Write [n, h, w] uint8 gray (infrared) as MJPEG; otherwise as `write_color_video`.
+
+    Raises:
+        ValueError: If the frames have another shape or type.
+    """
+    _check_frames(path, frames, np.uint8, ())
+    _write(path, frames, fps, codec="mjpeg", pix_fmt="yuvj420p", source="gray", options={"qmin": "2", "qmax": "3"})
+
+
+def write_depth_video(path: Path, frames: NDArray[np.uint16], fps: float) -> None:
+    """Write [n, h, w] uint16 millimetres as FFV1 (lossless 16-bit gray, every frame a key frame, checksums); `.mkv`.
+
+    Raises:
+        ValueError: If the frames have another shape or type.
+    """
+    _check_frames(path, frames, np.uint16, ())
+    # One slice group per frame and g=1: no state is carried from frame to frame, so any frame decodes alone.
+    options = {"level": "3", "g": "1", "slicecrc": "1"}
+    _write(path, frames, fps, codec="ffv1", pix_fmt="gray16le", source="gray16le", options=options)
+
+
+def _check_frames(path: Path, frames: NDArray[Any], dtype: type, channels: tuple[int, ...]) -> None:
+    if frames.ndim != 3 + len(channels) or frames.shape[3:] != channels or frames.dtype != dtype or len(frames) == 0:
+        wanted = ", ".join(["n, h, w", *map(str, channels)])
+        raise ValueError(
+            f"frames for {path} are {frames.dtype} {frames.shape}: give {np.dtype(dtype)} [{wanted}] with n at least 1"
+        )
+
+
+def _write(
+    path: Path, frames: NDArray[Any], fps: float, *, codec: str, pix_fmt: str, source: str, options: dict[str, str]
+) -> None:
+    """Encode beside the final name, then rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(path.name + ".tmp")
+    container_format = "avi" if path.suffix == ".avi" else "matroska"
+    with av.open(str(unfinished), "w", format=container_format) as container:
+        rate = Fraction(fps).limit_denominator(1000)
+        stream: Any = container.add_stream(codec, rate=rate, options=options)
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = pix_fmt
+        for image in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format=source)))
+        container.mux(stream.encode(None))
+    unfinished.replace(path)
