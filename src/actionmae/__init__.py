@@ -1,0 +1,65 @@
+"""Action recognition that keeps working when sensors go missing.
+
+The public names below are loaded on first use, so that `import actionmae` stays light (no torch, no av, no lightning).
+"""
+
+import importlib
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from actionmae.core.modality import ModalitySet, ModalitySpec
+    from actionmae.core.tensors import ClipBatch
+    from actionmae.deploy.predictor import Predictor
+    from actionmae.evaluation.table import RobustnessTable, evaluate_subsets
+    from actionmae.nn.action_mae import ActionMAE
+    from actionmae.nn.checkpoint import load_model, save_model
+    from actionmae.nn.classifier import MultiModalClassifier, build_classifier
+    from actionmae.training.train import train
+
+    __version__: str
+
+__all__ = [
+    "ActionMAE",
+    "ClipBatch",
+    "ModalitySet",
+    "ModalitySpec",
+    "MultiModalClassifier",
+    "Predictor",
+    "RobustnessTable",
+    "__version__",
+    "build_classifier",
+    "evaluate_subsets",
+    "load_model",
+    "save_model",
+    "train",
+]
+
+_HOME = {
+    "ActionMAE": "nn.action_mae",
+    "ClipBatch": "core.tensors",
+    "ModalitySet": "core.modality",
+    "ModalitySpec": "core.modality",
+    "MultiModalClassifier": "nn.classifier",
+    "Predictor": "deploy.predictor",
+    "RobustnessTable": "evaluation.table",
+    "build_classifier": "nn.classifier",
+    "evaluate_subsets": "evaluation.table",
+    "load_model": "nn.checkpoint",
+    "save_model": "nn.checkpoint",
+    "train": "training.train",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return metadata.version("actionmae")
+    if name not in _HOME:
+        raise AttributeError(f"module 'actionmae' has no attribute {name!r}: public are {', '.join(__all__)}")
+    value = getattr(importlib.import_module(f"actionmae.{_HOME[name]}"), name)
+    globals()[name] = value  # the next access does not come here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

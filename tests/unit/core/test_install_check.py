@@ -1,0 +1,47 @@
+import importlib
+import sys
+
+import pytest
+
+from actionmae.core.install_check import check_install
+from helpers.processes import run_python
+
+
+def test_a_fitting_install_passes() -> None:
+    check_install()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("operator torchvision::nms does not exist\nfurther lines of a traceback"),
+        OSError("libtorch_cuda.so: cannot open shared object file"),
+        AttributeError("partially initialized module 'torchvision' has no attribute 'extension'"),
+    ],
+)
+def test_a_torchvision_that_does_not_fit_is_one_sentence(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def broken(name: str) -> object:
+        if name == "torchvision":
+            raise error
+        return sys.modules[name]
+
+    monkeypatch.setattr(importlib, "import_module", broken)
+    with pytest.raises(ImportError, match="torchvision does not fit the installed torch") as caught:
+        check_install()
+    assert "\n" not in str(caught.value)
+    assert "--reinstall torch torchvision" in str(caught.value)
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    with pytest.raises(ImportError, match="torchvision is not installed: run"):
+        check_install()
+
+
+def test_import_stays_light() -> None:
+    heavy = run_python(
+        "import sys, actionmae; dir(actionmae); actionmae.__version__; actionmae.ModalitySpec\n"
+        "print([name for name in ('torch', 'torchvision', 'timm', 'av', 'cv2', 'lightning', 'onnx', 'gradio')"
+        " if name in sys.modules])"
+    )
+    assert heavy.strip() == "[]"
