@@ -32,6 +32,15 @@ def test_a_torchvision_that_does_not_fit_is_one_sentence(monkeypatch: pytest.Mon
     assert "--reinstall torch torchvision" in str(caught.value)
 
 
+def test_a_broken_torch_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(name: str) -> object:
+        raise ImportError("libtorch_nvshmem.so: undefined symbol")
+
+    monkeypatch.setattr(importlib, "import_module", broken)
+    with pytest.raises(ImportError, match=r"the installed torch cannot be imported \(libtorch_nvshmem"):
+        check_install()
+
+
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torchvision", None)
     with pytest.raises(ImportError, match="torchvision is not installed: run"):
