@@ -54,3 +54,20 @@ def test_import_stays_light() -> None:
         " if name in sys.modules])"
     )
     assert heavy.strip() == "[]"
+
+
+def test_a_public_name_fails_with_the_sentence_not_with_a_traceback_from_inside() -> None:
+    said = run_python(
+        "import sys, importlib.abc, importlib.machinery\n"
+        "class Broken(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'torchvision':\n"
+        "            raise RuntimeError('operator torchvision::nms does not exist')\n"
+        "sys.meta_path.insert(0, Broken())\n"
+        "import actionmae\n"
+        "try:\n"
+        "    actionmae.build_classifier\n"
+        "except ImportError as error:\n"
+        "    print(error)"
+    )
+    assert said.startswith("the installed torchvision does not fit the installed torch (operator torchvision::nms")
