@@ -1,0 +1,112 @@
+"""Every switch of the architecture, with the paper's value as default."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from actionmae.core.modality import ModalitySpec
+from actionmae.nn.attention import Positions
+from actionmae.nn.fusion import FusionName
+from actionmae.nn.space_encoder import Norm
+
+FusionInput = Literal["filled", "reconstructed"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ClassifierConfig:
+    """Architecture of a `MultiModalClassifier`.
+
+    Attributes:
+        embed_dim: C, width of every token (§2.1: 512).
+        space_encoder: Space encoder of all frame modalities; None = each spec's own (resnet34, §2.1).
+        encoders: Encoder by modality name, before `space_encoder`.
+        pretrained: Start frame encoders from ImageNet weights (§4.1); R(2+1)D from Kinetics.
+        weights: Local weight file by modality name, instead of the download.
+        norm: BatchNorm of frame encoders: batch, frozen, or group (GroupNorm).
+        time_depth: L, layers of the time transformer (§2.1: 2).
+        num_heads: Heads of every transformer (App. B: 8).
+        mlp_dim: Feed-forward width of every transformer (App. B: 2048).
+        dropout: In every transformer (Table 3: none).
+        positions: "input": added once at each transformer's input (Eq. 2, Fig. 5); "attention": inside Q, K, V (Eq. 7).
+        final_norm: LayerNorm after each transformer (Eq. 4 has none; a pre-LN stack's output scale drifts without).
+        fusion: sum, concat or transformer (§2.3).
+        fusion_depth: Layers of the fusion transformer (the paper is silent: 2).
+        action_mae: Reconstruct missing tokens before fusion (§3).
+        mae_depth: Layers of ActionMAE's encoder, and of its decoder (§4.1: 2 + 2).
+        num_memory_tokens: Memory tokens (§3.1: 1; 0 = Table 7a "w/o mem").
+        mae_positions: Positions in ActionMAE (False = Table 7c "w/o pos").
+        fusion_input: What fusion sees with ActionMAE: "filled" = originals, reconstructions in the missing places
+            (§3.1); "reconstructed" = the decoder's output in every place (App. B).
+        token_heads: One classifier per modality token beside the fusion's (not in the paper; see docs/design.md).
+
+    Raises:
+        ValueError: If a number is out of range.
+    """
+
+    embed_dim: int = 512
+    space_encoder: str | None = None
+    encoders: dict[str, str] = dataclasses.field(default_factory=dict)
+    pretrained: bool = False
+    weights: dict[str, Path] = dataclasses.field(default_factory=dict)
+    norm: Norm = "batch"
+    time_depth: int = 2
+    num_heads: int = 8
+    mlp_dim: int = 2048
+    dropout: float = 0.0
+    positions: Literal["input", "attention"] = "input"
+    final_norm: bool = True
+    fusion: FusionName = "transformer"
+    fusion_depth: int = 2
+    action_mae: bool = False
+    mae_depth: int = 2
+    num_memory_tokens: int = 1
+    mae_positions: bool = True
+    fusion_input: FusionInput = "filled"
+    token_heads: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("embed_dim", "time_depth", "num_heads", "mlp_dim", "fusion_depth", "mae_depth"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"model.{name} is {getattr(self, name)}: give at least 1")
+        if not 0.0 <= self.dropout < 1.0:
+            raise ValueError(f"model.dropout is {self.dropout}: give a probability in [0, 1)")
+
+    def encoder_of(self, spec: ModalitySpec) -> str:
+        """Name of the encoder that reads this modality."""
+        fallback = self.space_encoder if spec.kind == "frames" and self.space_encoder else spec.encoder
+        return self.encoders.get(spec.name, fallback)
+
+    def transformer_options(self) -> dict[str, Any]:
+        """What all four transformers share."""
+        return {
+            "dim": self.embed_dim,
+            "num_heads": self.num_heads,
+            "mlp_dim": self.mlp_dim,
+            "dropout": self.dropout,
+            "positions": self.positions,
+            "final_norm": self.final_norm,
+        }
+
+    @property
+    def mae_position_mode(self) -> Positions:
+        """Where positions enter ActionMAE."""
+        return self.positions if self.mae_positions else "none"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready architecture. Where initial weights came from is no part of it."""
+        fields = dataclasses.asdict(self)
+        return {name: value for name, value in fields.items() if name not in ("pretrained", "weights")}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> "ClassifierConfig":
+        """Rebuild from `to_dict`.
+
+        Raises:
+            ValueError: If a field is unknown.
+        """
+        known = {field.name for field in dataclasses.fields(cls)}
+        unknown = sorted(set(fields) - known)
+        if unknown:
+            raise ValueError(f"unknown model field {unknown[0]!r}: known are {', '.join(sorted(known))}")
+        return cls(**fields)
