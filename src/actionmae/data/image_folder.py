@@ -1,0 +1,88 @@
+"""Recordings kept as a folder of numbered images, one per frame. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from actionmae.core.modality import Value
+from actionmae.data.manifest import natural_key
+
+_ENDINGS = (".jpg", ".jpeg", ".png")
+
+
+class ImageFolder:
+    """The images of one folder, sorted by the numbers in their names (2 before 10); 16-bit PNG is kept as it is.
+
+    Args:
+        path: The folder. `001,.jpg` counts as an image, too (UWA3D Multiview II has such names).
+        value: What the images mean: color [n, h, w, 3], gray [n, h, w, 1], flow [n, h, w, 2] (red and green) uint8;
+            depth [n, h, w, 1] uint16 millimetres.
+        rate: Frames per second, or None if unknown.
+
+    Attributes:
+        num_frames: Images in the folder, at least 1.
+        rate: As given.
+
+    Raises:
+        ValueError: If the folder holds no image.
+    """
+
+    def __init__(self, path: Path, value: Value, rate: float | None = None) -> None:
+        files = [file for file in path.iterdir() if file.suffix.lower() in _ENDINGS]
+        if not files:
+            raise ValueError(f"folder {path} holds no images: give a folder of numbered .png or .jpg files")
+        self._files = sorted(files, key=lambda file: natural_key(file.name))
+        self._value = value
+        self.num_frames = len(files)
+        self.rate = rate
+
+    def read(
+        self,
+        indices: Sequence[int] | NDArray[np.int64],
+        each: Callable[[NDArray[Any]], NDArray[Any]] | None = None,
+    ) -> NDArray[Any]:
+        """Read the images at `indices` (see `readers.Stream.read`).
+
+        Raises:
+            ValueError: If an image is broken or of the wrong depth, or its size differs; names the file.
+        """
+        frames = {}
+        for index in sorted({int(index) for index in indices}):
+            frame = self._load(self._files[index])
+            frames[index] = frame if each is None else each(frame)
+        first = next(iter(frames.values()))
+        for index, frame in frames.items():
+            if frame.shape != first.shape:
+                raise ValueError(
+                    f"image {self._files[index]} has size {frame.shape[:2]}, others in the folder {first.shape[:2]}: "
+                    "all must have one size"
+                )
+        return np.stack([frames[int(index)] for index in indices])
+
+    def _load(self, file: Path) -> NDArray[Any]:
+        image = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+        if image is None:
+            raise ValueError(f"image {file} cannot be decoded: copy or convert it again")
+        if self._value == "depth":
+            if image.dtype != np.uint16 or image.ndim != 2:
+                raise ValueError(f"image {file} is {image.dtype} {image.shape}: depth needs 16-bit gray PNG")
+            return image[:, :, None]
+        if image.dtype != np.uint8:
+            image = np.right_shift(image, 8)  # 16-bit infrared or colour: the upper byte
+        return _channels(image.astype(np.uint8), self._value)
+
+
+def _channels(image: NDArray[np.uint8], value: Value) -> NDArray[np.uint8]:
+    """OpenCV's gray, BGR or BGRA image → [h, w, c] as the value asks."""
+    if value == "gray":
+        gray = image if image.ndim == 2 else cv2.cvtColor(image[:, :, :3], cv2.COLOR_BGR2GRAY)
+        return np.asarray(gray, dtype=np.uint8)[:, :, None]
+    colour = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB) if image.ndim == 2 else image[:, :, 2::-1]
+    rgb = np.ascontiguousarray(colour, dtype=np.uint8)
+    return rgb[:, :, :2] if value == "flow" else rgb

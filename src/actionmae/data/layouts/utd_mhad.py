@@ -1,0 +1,100 @@
+"""UTD-MHAD (Chen, Jafari, Kehtarnavaz, ICIP 2015): 27 actions, 8 subjects, 861 recordings.
+
+A Kinect v1 and one inertial sensor. Files `a<action>_s<subject>_t<trial>_<modality>` with color.avi, depth.mat,
+skeleton.mat, inertial.mat, in any sub-folders. The sensor is on the right wrist
+(actions 1–21) or the right thigh (22–27).
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+
+from actionmae.core.modality import KINECT_V1_MIRROR
+from actionmae.data.layouts.protocol import Protocol
+from actionmae.data.manifest import ClipRow, natural_key
+
+logger = logging.getLogger(__name__)
+
+CLASSES = (
+    "swipe left",
+    "swipe right",
+    "wave",
+    "clap",
+    "throw",
+    "arm cross",
+    "basketball shoot",
+    "draw x",
+    "draw circle (clockwise)",
+    "draw circle (counter clockwise)",
+    "draw triangle",
+    "bowling",
+    "boxing",
+    "baseball swing",
+    "tennis swing",
+    "arm curl",
+    "tennis serve",
+    "push",
+    "knock",
+    "catch",
+    "pickup and throw",
+    "jog",
+    "walk",
+    "sit to stand",
+    "stand to sit",
+    "lunge",
+    "squat",
+)
+"""Class names; action a is CLASSES[a − 1]."""
+
+PROTOCOLS = {"cross-subject": Protocol(field="subject", train=frozenset({"1", "3", "5", "7"}))}
+"""The official protocol: train on the odd subjects, test on the even ones."""
+
+SPECS = {
+    "skeleton": {"name": "skeleton", "shape": (1, 20, 3), "rate": 30.0, "mirror": KINECT_V1_MIRROR},
+    "inertial": {"name": "inertial", "shape": (6, 32), "rate": 50.0},
+}
+"""One person of 20 Kinect v1 joints; three axes of acceleration, then three of angular rate."""
+
+_RECORDINGS = 861
+_COLUMNS = {"color.avi": "rgb", "depth.mat": "depth", "skeleton.mat": "skeleton", "inertial.mat": "inertial"}
+_NAME = re.compile(r"(a(\d+)_s(\d+)_t(\d+))_(color\.avi|depth\.mat|skeleton\.mat|inertial\.mat)")
+
+
+def index(root: Path) -> tuple[list[ClipRow], list[str]]:
+    """Find the recordings below `root`, whichever of their modalities are there.
+
+    A number of recordings other than 861 is logged as a warning.
+
+    Returns:
+        Rows in natural order of their names, and one sentence for each file that cannot be used.
+
+    Raises:
+        FileNotFoundError: If `root` is no folder.
+    """
+    if not root.is_dir():
+        raise FileNotFoundError(f"{root} is no folder: give the folder that holds the UTD-MHAD recordings")
+    files: dict[str, dict[str, Path]] = {}
+    problems = []
+    for path in sorted(root.rglob("a*_s*_t*_*")):
+        match = _NAME.fullmatch(path.name)
+        if match is None:
+            continue
+        sample, action, column = match[1], int(match[2]), _COLUMNS[match[5]]
+        if not 1 <= action <= len(CLASSES):
+            problems.append(f"{path} has action {action}, none of 1–{len(CLASSES)}: rename or remove the file")
+        elif column in files.setdefault(sample, {}):
+            problems.append(f"{path} is also at {files[sample][column]}: keep one of them")
+        else:
+            files[sample][column] = path
+    rows = [_row(sample, files[sample]) for sample in sorted(files, key=natural_key)]
+    if len(rows) != _RECORDINGS:
+        logger.warning("%d recordings in %s: UTD-MHAD has %d", len(rows), root, _RECORDINGS)
+    return rows, problems
+
+
+def _row(sample: str, files: dict[str, Path]) -> ClipRow:
+    action, subject = (int(number) for number in re.findall(r"\d+", sample)[:2])
+    ordered = {column: files[column] for column in _COLUMNS.values() if column in files}
+    return ClipRow(sample=sample, label=CLASSES[action - 1], subject=str(subject), camera="1", setup="1", files=ordered)

@@ -1,0 +1,266 @@
+"""The table of clips: one CSV row per clip, one column per modality, an empty cell where one is missing. No torch.
+
+`sample,label,subject,camera,setup,split,<modality>…`; a cell holds a path relative to the CSV. The order of the
+classes is `classes.txt` beside the CSV (one name per line), or the labels in natural order where there is no such file.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import difflib
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+_FACTS = ("sample", "label", "subject", "camera", "setup", "split")
+_SPLITS = ("train", "val", "test")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ClipRow:
+    """One clip.
+
+    Attributes:
+        sample: Unique name.
+        label: Class name; empty = unknown (prediction).
+        subject: Who acts; empty = unknown. Likewise `camera` and `setup`.
+        camera: Which viewpoint.
+        setup: Which arrangement of the room.
+        split: train, val, test or empty (data sets with protocols leave it empty).
+        files: Absolute path per modality; only modalities that exist for this clip.
+    """
+
+    sample: str
+    label: str
+    subject: str = ""
+    camera: str = ""
+    setup: str = ""
+    split: str = ""
+    files: dict[str, Path] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """A read manifest.
+
+    Attributes:
+        path: The CSV.
+        classes: Class names in the order of the class indices.
+        modalities: Its file columns, in the CSV's order.
+        rows: The clips, in the CSV's order.
+    """
+
+    path: Path
+    classes: tuple[str, ...]
+    modalities: tuple[str, ...]
+    rows: tuple[ClipRow, ...]
+
+    def require(self, modalities: Iterable[str]) -> None:
+        """Refuse modalities for which the manifest has no column.
+
+        Raises:
+            ValueError: Naming the first one.
+        """
+        for name in modalities:
+            if name not in self.modalities:
+                raise ValueError(
+                    f"manifest {self.path} has no column {name!r}{_suggest(name, self.modalities)}: "
+                    f"its modalities are {', '.join(self.modalities)}"
+                )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Splits:
+    """Disjoint rows for fitting, for choosing settings, and for the one final score."""
+
+    train: tuple[ClipRow, ...]
+    val: tuple[ClipRow, ...]
+    test: tuple[ClipRow, ...]
+
+
+def natural_key(text: str) -> list[tuple[int, int, str]]:
+    """Sort key in which numbers count as numbers: a2 before a10."""
+    parts = re.split(r"(\d+)", text)
+    return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts if part]
+
+
+def read_manifest(path: Path | str, *, check_files: bool = True) -> Manifest:
+    """Read and check a manifest.
+
+    Args:
+        path: The CSV.
+        check_files: Also check that every file exists (one look-up per cell).
+
+    Raises:
+        FileNotFoundError: If the CSV, or a file that it names, does not exist.
+        ValueError: If a column is missing, misspelt or doubled, a sample is doubled, a label is not in classes.txt,
+            a split is unknown, or a row has no file at all.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"manifest {path} does not exist: give a CSV, or write one with 'actionmae prepare'")
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        table = csv.DictReader(file)
+        columns = list(table.fieldnames or [])
+        _check_columns(path, columns)
+        modalities = tuple(column for column in columns if column not in _FACTS)
+        rows = tuple(_row(path, modalities, cells, check_files) for cells in table)
+    if not rows:
+        raise ValueError(f"manifest {path} has no rows: give at least one clip")
+    seen: set[str] = set()
+    for row in rows:
+        if row.sample in seen:
+            raise ValueError(f"manifest {path} has sample {row.sample!r} twice: give every clip its own name")
+        seen.add(row.sample)
+    return Manifest(path=path, classes=_classes(path, rows), modalities=modalities, rows=rows)
+
+
+def write_manifest(path: Path | str, rows: Sequence[ClipRow], classes: Sequence[str]) -> None:
+    """Write the CSV (paths relative to it) and `classes.txt` beside it; both are whole or absent.
+
+    The file columns are the modalities of all rows, in the order in which they first occur.
+
+    Raises:
+        ValueError: If there are no rows.
+    """
+    path = Path(path)
+    if not rows:
+        raise ValueError(f"there are no clips to write into {path}: check the folder of the recordings")
+    modalities = list(dict.fromkeys(name for row in rows for name in row.files))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    base = path.parent.resolve()
+    with atomic(path).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([*_FACTS, *modalities])
+        for row in rows:
+            files = [_relative(row.files[name], base) if name in row.files else "" for name in modalities]
+            writer.writerow([*(getattr(row, fact) for fact in _FACTS), *files])
+    atomic(path.with_name("classes.txt")).write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
+    for name in ("classes.txt", path.name):
+        target = path.with_name(name)
+        atomic(target).replace(target)
+
+
+def atomic(path: Path) -> Path:
+    """The unfinished name beside `path`: write there, then rename."""
+    return path.with_name(path.name + ".tmp")
+
+
+def split_manifest(manifest: Manifest, protocol: str, val_subjects: Sequence[str] = ()) -> Splits:
+    """Divide a manifest's clips.
+
+    Args:
+        manifest: The clips.
+        protocol: "split" = the CSV's own split column; "<layout>/<name>" = a data set's protocol, as in
+            "utd_mhad/cross-subject".
+        val_subjects: Training subjects whose clips are held out for validation.
+
+    Raises:
+        ValueError: If the protocol is unknown or leaves train or test empty, or a validation subject is no training
+            subject or all of them.
+    """
+    if protocol == "split":
+        parts = {part: [row for row in manifest.rows if row.split == part] for part in _SPLITS}
+        without = [row.sample for row in manifest.rows if not row.split]
+        if without:
+            raise ValueError(
+                f"sample {without[0]!r} in {manifest.path} has no split: write train, val or test, or choose a protocol"
+            )
+    else:
+        parts = _by_protocol(manifest, protocol)
+    train, val = parts["train"], parts["val"]
+    subjects = sorted({row.subject for row in train}, key=natural_key)
+    for subject in val_subjects:
+        if subject not in subjects:
+            raise ValueError(
+                f"validation subject {subject!r} is no training subject: choose from {', '.join(subjects)}"
+            )
+    val = val + [row for row in train if row.subject in val_subjects]
+    train = [row for row in train if row.subject not in val_subjects]
+    if not train:
+        raise ValueError(f"protocol {protocol!r} leaves no training clips in {manifest.path}: hold out fewer subjects")
+    return Splits(train=tuple(train), val=tuple(val), test=tuple(parts["test"]))
+
+
+def _by_protocol(manifest: Manifest, name: str) -> dict[str, list[ClipRow]]:
+    from actionmae.data.layouts import find_protocol  # layouts build on ClipRow
+
+    protocol = find_protocol(name)
+    parts: dict[str, list[ClipRow]] = {part: [] for part in _SPLITS}
+    for row in manifest.rows:
+        value = getattr(row, protocol.field)
+        if not value:
+            raise ValueError(
+                f"sample {row.sample!r} in {manifest.path} has no {protocol.field}: protocol {name!r} needs this column"
+            )
+        if value in protocol.train:
+            parts["train"].append(row)
+        elif protocol.test is None or value in protocol.test:
+            parts["test"].append(row)
+    return parts
+
+
+def _check_columns(path: Path, columns: list[str]) -> None:
+    for column in columns:
+        if columns.count(column) > 1:
+            raise ValueError(f"manifest {path} has column {column!r} twice: remove one")
+        close = difflib.get_close_matches(column.strip().lower(), _FACTS, n=1, cutoff=0.8)
+        if column not in _FACTS and close:
+            raise ValueError(f"manifest {path} has a column {column!r}: did you mean {close[0]!r}?")
+        if not column.isidentifier():
+            raise ValueError(f"manifest {path} has a column {column!r}: name it like a modality, for example rgb")
+    for column in ("sample", "label"):
+        if column not in columns:
+            raise ValueError(f"manifest {path} has no column {column!r}: the header is {','.join(_FACTS)},<modality>…")
+    if not set(columns) - set(_FACTS):
+        raise ValueError(f"manifest {path} has no modality column: add at least one, for example rgb, with paths")
+
+
+def _row(path: Path, modalities: tuple[str, ...], cells: dict[str, str], check_files: bool) -> ClipRow:
+    facts = {fact: (cells.get(fact) or "").strip() for fact in _FACTS}
+    if not facts["sample"]:
+        raise ValueError(f"manifest {path} has a row without a sample name: {cells}")
+    if facts["split"] and facts["split"] not in _SPLITS:
+        raise ValueError(
+            f"sample {facts['sample']!r} in {path} has split {facts['split']!r}: write {', '.join(_SPLITS)} or nothing"
+        )
+    base = path.parent.resolve()
+    files = {name: base / cells[name].strip() for name in modalities if (cells.get(name) or "").strip()}
+    if not files:
+        raise ValueError(
+            f"sample {facts['sample']!r} in {path} has no file in any modality: fill a cell or remove the row"
+        )
+    for name, file in files.items():
+        if check_files and not file.exists():
+            raise FileNotFoundError(f"{name} of sample {facts['sample']!r} in {path} does not exist: {file}")
+    return ClipRow(files=files, **facts)
+
+
+def _classes(path: Path, rows: tuple[ClipRow, ...]) -> tuple[str, ...]:
+    labels = {row.label for row in rows if row.label}
+    listed = path.with_name("classes.txt")
+    if not listed.is_file():
+        return tuple(sorted(labels, key=natural_key))
+    classes = tuple(line.strip() for line in listed.read_text(encoding="utf-8-sig").splitlines() if line.strip())
+    for name in classes:
+        if classes.count(name) > 1:
+            raise ValueError(f"{listed} names class {name!r} twice: each class once")
+    for row in rows:
+        if row.label and row.label not in classes:
+            raise ValueError(
+                f"label {row.label!r} of sample {row.sample!r} in {path} is not in {listed}"
+                f"{_suggest(row.label, classes)}: correct the label or add the class"
+            )
+    return classes
+
+
+def _relative(path: Path, base: Path) -> str:
+    """Relative to the CSV's real folder, so that the cells hold wherever the folder is linked from."""
+    return Path(os.path.relpath(path.resolve(), base)).as_posix()
+
+
+def _suggest(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

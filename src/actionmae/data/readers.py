@@ -1,0 +1,178 @@
+"""One way to read every form of recording: `open_stream` gives a `Stream`. No torch.
+
+| form | kinds | which axis is time |
+| --- | --- | --- |
+| video file (see `video`) | frames | |
+| folder of images (see `image_folder`) | frames | the number in the file's name |
+| `.skeleton` text of NTU RGB+D (see `skeleton_text`) | joints | |
+| `.mat` with one array | all | frames and joints: the last; signal and features: the first |
+| `.npy` | all | the first |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actionmae.core.modality import ModalitySpec
+from actionmae.data.image_folder import ImageFolder
+from actionmae.data.skeleton_text import read_skeleton_text
+from actionmae.data.video import VideoStream
+
+Array = NDArray[Any]
+Indices = Sequence[int] | NDArray[np.int64]
+
+
+class Stream(Protocol):
+    """One recording of one modality.
+
+    Attributes:
+        num_frames: Frames (joints, features: time steps; signal: samples), at least 1.
+        rate: Frames or samples per second, or None if unknown.
+    """
+
+    num_frames: int
+    rate: float | None
+
+    def read(self, indices: Indices, each: Callable[[Array], Array] | None = None) -> Array:
+        """The frames at `indices` (ascending, repeats allowed).
+
+        Args:
+            indices: Numbers 0…num_frames − 1.
+            each: For images: applied to each frame [h, w, c] as it is read, so that large originals never pile up.
+
+        Returns:
+            frames [n, h, w, c] uint8 or uint16; joints [n, P, J, 3] float32, all NaN where a person is absent;
+            signal [n, C] float32; features [n, C] float32.
+        """
+        ...
+
+
+class ArrayStream:
+    """A `Stream` over an array in memory, time first."""
+
+    def __init__(self, array: Array, rate: float | None) -> None:
+        self._array = array
+        self.num_frames = len(array)
+        self.rate = rate
+
+    def read(self, indices: Indices, each: Callable[[Array], Array] | None = None) -> Array:
+        """See `Stream.read`."""
+        frames = self._array[np.asarray(indices, dtype=np.int64)]
+        return frames if each is None else np.stack([each(frame) for frame in frames])
+
+
+def open_stream(path: Path | str, spec: ModalitySpec) -> Stream:
+    """Open one recording; the form is told by the file's name, the meaning by the modality.
+
+    Args:
+        path: A file, or a folder of images.
+        spec: The modality. Joints: fewer persons than P are filled up with absent ones, further persons are left out.
+
+    Raises:
+        FileNotFoundError: If nothing is there.
+        ValueError: If the form does not suit the modality's kind, or the content is broken; names the file.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{spec.name} recording {path} does not exist: check the manifest's cell")
+    suffix = path.suffix.lower()
+    if suffix in (".mat", ".npy"):
+        array = _load_mat(path, spec) if suffix == ".mat" else _load_npy(path)
+        return ArrayStream(_as_kind(path, array, spec), spec.rate)
+    if spec.kind == "frames":
+        return ImageFolder(path, spec.value, spec.rate) if path.is_dir() else VideoStream(path, spec.value)
+    if spec.kind == "joints" and suffix == ".skeleton":
+        persons, joints, _ = spec.shape
+        return ArrayStream(read_skeleton_text(path, num_persons=persons, num_joints=joints), spec.rate)
+    forms = ".mat, .npy or .skeleton" if spec.kind == "joints" else ".mat or .npy"
+    raise ValueError(f"{path} cannot be read as {spec.name} ({spec.kind}): give a {forms} file")
+
+
+def _load_mat(path: Path, spec: ModalitySpec) -> Array:
+    """The only array of a MATLAB file, time first."""
+    from scipy.io import loadmat  # slow to import, and only MATLAB files need it
+
+    try:
+        content = loadmat(path)
+    except (ValueError, TypeError, OSError, NotImplementedError, EOFError) as error:
+        raise ValueError(f"{path} cannot be read as a MATLAB file ({error}): save it again with -v7") from error
+    arrays = [name for name, value in content.items() if not name.startswith("__") and isinstance(value, np.ndarray)]
+    if len(arrays) != 1:
+        raise ValueError(f"{path} holds {len(arrays)} arrays ({', '.join(arrays)}): keep exactly one")
+    array: Array = content[arrays[0]]
+    if array.dtype.kind not in "iufb":
+        raise ValueError(f"{path} holds {array.dtype} instead of numbers: save one numeric array")
+    return np.moveaxis(array, -1, 0) if spec.kind in ("frames", "joints") else array
+
+
+def _load_npy(path: Path) -> Array:
+    try:
+        array: Array = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise ValueError(f"{path} cannot be read as a NumPy file ({error}): save one numeric array") from error
+    return array
+
+
+def _as_kind(path: Path, array: Array, spec: ModalitySpec) -> Array:
+    """Check an array, time first, against its modality and give it the form that `Stream.read` promises."""
+    if array.ndim == 0 or len(array) == 0:
+        raise ValueError(f"{path} has no frames: record or convert it again")
+    if spec.kind == "frames":
+        return _as_images(path, array, spec)
+    if spec.kind == "joints":
+        return _as_joints(path, array, spec)
+    wanted = spec.shape[0]
+    if array.ndim != 2 or array.shape[1] != wanted:
+        raise ValueError(
+            f"{path} has shape {array.shape}: {spec.name} needs (time, {wanted}); change the modality's shape if "
+            "the file is right"
+        )
+    _refuse_nan(path, array, spec)
+    return array.astype(np.float32)
+
+
+def _as_images(path: Path, array: Array, spec: ModalitySpec) -> Array:
+    channels = {"color": 3, "gray": 1, "flow": 2, "depth": 1}[spec.value]
+    dtype = np.uint16 if spec.value == "depth" else np.uint8
+    if array.ndim == 3:
+        array = array[..., None]
+    if array.ndim != 4 or array.shape[3] != channels:
+        raise ValueError(f"{path} has shape {array.shape}: {spec.name} needs (time, height, width, {channels})")
+    if array.dtype != dtype and not (dtype == np.uint16 and array.dtype == np.int16 and array.min() >= 0):
+        raise ValueError(f"{path} is {array.dtype}: {spec.name} needs {np.dtype(dtype)}, depth in millimetres")
+    return array.astype(dtype, copy=False)
+
+
+def _as_joints(path: Path, array: Array, spec: ModalitySpec) -> Array:
+    """[T, J, 3] or [T, P, J, 3] → [T, P, J, 3]; a person whose coordinates are all 0 or all NaN is absent."""
+    persons, joints, _ = spec.shape
+    if array.ndim == 3:
+        _refuse_nan(path, array, spec)
+        array = array[:, None]
+    if array.ndim != 4 or array.shape[2:] != (joints, 3):
+        raise ValueError(
+            f"{path} has shape {array.shape}: {spec.name} needs (time, {joints}, 3) or (time, persons, {joints}, 3); "
+            "change the modality's shape if the file is right"
+        )
+    array = array[:, :persons].astype(np.float32)
+    absent = (np.isnan(array) | (array == 0)).all(axis=(2, 3))
+    _refuse_nan(path, np.where(absent[:, :, None, None], 0, array), spec)
+    if absent.all():
+        raise ValueError(f"{path} holds no person in any frame: leave this cell of the manifest empty")
+    out = np.full((len(array), persons, joints, 3), np.nan, dtype=np.float32)
+    out[:, : array.shape[1]] = np.where(absent[:, :, None, None], np.nan, array)
+    return out
+
+
+def _refuse_nan(path: Path, array: Array, spec: ModalitySpec) -> None:
+    bad = ~np.isfinite(array).reshape(len(array), -1).all(axis=1)
+    if bad.any():
+        raise ValueError(
+            f"{path} has NaN or infinite values in frame {int(bad.argmax())}: repair the {spec.name} recording or "
+            "leave its cell of the manifest empty"
+        )
