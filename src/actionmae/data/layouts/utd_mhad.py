@@ -52,10 +52,11 @@ PROTOCOLS = {"cross-subject": Protocol(field="subject", train=frozenset({"1", "3
 """The official protocol: train on the odd subjects, test on the even ones."""
 
 SPECS = {
+    "depth": {"name": "depth", "value_range": (1800.0, 3500.0)},
     "skeleton": {"name": "skeleton", "shape": (1, 20, 3), "rate": 30.0, "mirror": KINECT_V1_MIRROR},
     "inertial": {"name": "inertial", "shape": (6, 32), "rate": 50.0},
 }
-"""One person of 20 Kinect v1 joints; three axes of acceleration, then three of angular rate."""
+"""Persons stand 2–3.4 m away. One person of 20 joints. Acceleration on three axes, then angular rate."""
 
 _RECORDINGS = 861
 _COLUMNS = {"color.avi": "rgb", "depth.mat": "depth", "skeleton.mat": "skeleton", "inertial.mat": "inertial"}

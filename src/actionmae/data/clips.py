@@ -1,0 +1,244 @@
+"""Manifest rows → `ClipBatch` on the host: which moments, read, cut to the region, stacked; still uint8 and uint16.
+
+Shapes: B batch, T frame, C channel, H W pixels of the region, P person, J joint, L sample of a window.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from actionmae.core.modality import ModalitySet, ModalitySpec
+from actionmae.core.tensors import ClipBatch
+from actionmae.data.framing import cut_region
+from actionmae.data.manifest import ClipRow
+from actionmae.data.readers import ArrayStream, Stream, open_stream
+from actionmae.data.sampling import clip_generator, frame_indices, sample_positions, window_indices
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipSample:
+    """One clip before it joins a batch; see `ClipBatch` for the shapes, here without B.
+
+    Attributes:
+        sample: Name.
+        label: Class index; -1 = unknown.
+        modalities: The set that says the order.
+        clips: Only the modalities that exist.
+        frame_available: [T] bool, only where some frame is missing.
+        person_available: [T, P] bool, joints only.
+    """
+
+    sample: str
+    label: int
+    modalities: ModalitySet
+    clips: dict[str, Tensor] = field(default_factory=dict)
+    frame_available: dict[str, Tensor] = field(default_factory=dict)
+    person_available: dict[str, Tensor] = field(default_factory=dict)
+
+
+class ClipDataset(Dataset[ClipSample]):
+    """Reads clips; an item is a pure function of (seed, epoch, sample).
+
+    Rows that have none of the modalities (a specialist on incomplete data) are left out, with a word in the log.
+
+    Args:
+        rows: The clips.
+        classes: Class names; a row's label is its index here.
+        modalities: What to read; a modality without a file in a row is absent.
+        train: Training: random frames; otherwise uniform ones.
+        seed: Of the draws, at least 0.
+        cache: Keep what was read in memory (training: whole streams, cut to the region; otherwise the chosen frames).
+            It lives in the process that reads, so use it with `num_workers=0`, or call `preload` first.
+        random_frames: False = uniform frames in training, too (Table 9's "temporal random sampling" switched off).
+
+    Attributes:
+        rows: Those that have some modality.
+        classes: As given.
+        modalities: As given.
+        labels: Class index of every row; -1 = unknown.
+
+    Raises:
+        ValueError: If a label is no class, or no row has any of the modalities.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[ClipRow],
+        classes: Sequence[str],
+        modalities: ModalitySet,
+        *,
+        train: bool,
+        seed: int = 0,
+        cache: bool = False,
+        random_frames: bool = True,
+    ) -> None:
+        self.rows = tuple(row for row in rows if row.files.keys() & set(modalities.names))
+        self.classes = tuple(classes)
+        self.modalities = modalities
+        if not self.rows:
+            raise ValueError(
+                f"none of the {len(rows)} clips has any of {', '.join(modalities.names)}: choose modalities that "
+                "the manifest has"
+            )
+        if len(self.rows) < len(rows):
+            logger.info("%d of %d clips have none of %r: left out", len(rows) - len(self.rows), len(rows), modalities)
+        self.labels = tuple(self._label(row) for row in self.rows)
+        self._random = train and random_frames
+        self._seed = seed
+        # In shared memory, so that workers that outlive an epoch see the next one's number.
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
+        self._cache: dict[tuple[str, str], Any] | None = {} if cache else None
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw other frames from now on."""
+        self._epoch.fill_(epoch)
+
+    def preload(self) -> None:
+        """Fill the cache now (before workers are forked, or before time is measured)."""
+        for index in range(len(self)):
+            self[index]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> ClipSample:
+        row = self.rows[index]
+        specs = [spec for spec in self.modalities if spec.name in row.files]
+        sample = ClipSample(sample=row.sample, label=self.labels[index], modalities=self.modalities)
+        arrays = self._uniform(row, specs) if not self._random else self._draw(row, specs)
+        for spec in specs:
+            _fill(sample, spec, arrays[spec.name])
+        return sample
+
+    def _label(self, row: ClipRow) -> int:
+        if not row.label:
+            return -1
+        if row.label not in self.classes:
+            raise ValueError(
+                f"label {row.label!r} of sample {row.sample!r} is none of the {len(self.classes)} classes: "
+                "use the classes the model was trained with, or correct the label"
+            )
+        return self.classes.index(row.label)
+
+    def _uniform(self, row: ClipRow, specs: list[ModalitySpec]) -> dict[str, NDArray[Any]]:
+        """The same frames every time, so it is those that are kept."""
+        arrays = {}
+        for spec in specs:
+            key = (row.sample, spec.name)
+            if self._cache is None or key not in self._cache:
+                stream = open_stream(row.files[spec.name], spec)
+                arrays[spec.name] = _read(stream, spec, sample_positions(spec.num_frames, stream.num_frames))
+                if self._cache is not None:
+                    self._cache[key] = arrays[spec.name]
+            else:
+                arrays[spec.name] = self._cache[key]
+        return arrays
+
+    def _draw(self, row: ClipRow, specs: list[ModalitySpec]) -> dict[str, NDArray[Any]]:
+        streams = {spec.name: self._stream(row, spec) for spec in specs}
+        # Signals have several samples to a frame: drawing on their finer grid would take a video's frames twice.
+        lengths = [streams[spec.name].num_frames for spec in specs if spec.kind != "signal"]
+        longest = max(lengths or [stream.num_frames for stream in streams.values()])
+        arrays = {}
+        for spec in specs:
+            rng = clip_generator(self._seed, int(self._epoch), row.sample, spec.num_frames)
+            arrays[spec.name] = _read(streams[spec.name], spec, sample_positions(spec.num_frames, longest, rng))
+        return arrays
+
+    def _stream(self, row: ClipRow, spec: ModalitySpec) -> Stream:
+        key = (row.sample, spec.name)
+        if self._cache is not None and key in self._cache:
+            return self._cache[key]  # type: ignore[no-any-return]
+        stream = open_stream(row.files[spec.name], spec)
+        if self._cache is None:
+            return stream
+        whole = _read_frames(stream, spec, np.arange(stream.num_frames))
+        self._cache[key] = _RegionStream(whole, stream.rate)
+        return self._cache[key]  # type: ignore[no-any-return]
+
+
+class _RegionStream(ArrayStream):
+    """A whole stream in memory, its images already cut to the region and channels first."""
+
+
+def collate(samples: Sequence[ClipSample]) -> ClipBatch:
+    """Stack clips into a batch and check it.
+
+    Rows without a modality are zero and `available` is False there; a modality that no clip has is no key at all.
+
+    Raises:
+        ValueError: If the clips do not fit together or one has no modality.
+    """
+    modalities = samples[0].modalities
+    clips, frames, persons = {}, {}, {}
+    for name in modalities.names:
+        have = [sample for sample in samples if name in sample.clips]
+        if not have:
+            continue
+        clips[name] = _stack([sample.clips.get(name) for sample in samples])
+        length = have[0].clips[name].shape[0]
+        if any(name in sample.frame_available for sample in have):
+            every = torch.ones(length, dtype=torch.bool)
+            frames[name] = _stack(
+                [sample.frame_available.get(name, every) if name in sample.clips else None for sample in samples]
+            )
+        if any(name in sample.person_available for sample in have):
+            persons[name] = _stack([sample.person_available.get(name) for sample in samples])
+    batch = ClipBatch(
+        clips=clips,
+        available=torch.tensor([[name in sample.clips for name in modalities.names] for sample in samples]),
+        labels=torch.tensor([sample.label for sample in samples], dtype=torch.int64),
+        sample_ids=[sample.sample for sample in samples],
+        frame_available=frames,
+        person_available=persons,
+    )
+    return batch.validate(modalities)
+
+
+def _stack(rows: Sequence[Tensor | None]) -> Tensor:
+    """[B, …]; absent rows are zero."""
+    example = next(row for row in rows if row is not None)
+    zero = torch.zeros_like(example)
+    return torch.stack([zero if row is None else row for row in rows])
+
+
+def _read(stream: Stream, spec: ModalitySpec, positions: NDArray[np.float64]) -> NDArray[Any]:
+    """The clip at these positions: images [T, C, H, W], joints [T, P, J, 3], signal [T, C, L], features [T, C]."""
+    if spec.kind == "signal":
+        indices = window_indices(positions, stream.num_frames, spec.shape[1])
+        return stream.read(indices.ravel()).reshape(*indices.shape, -1).swapaxes(1, 2)
+    indices = frame_indices(positions, stream.num_frames)
+    array = _read_frames(stream, spec, indices)
+    if spec.kind == "joints" and np.isnan(array).all():
+        # Nobody in any of the chosen frames: take the nearest frames in which there is somebody.
+        seen = np.flatnonzero(~np.isnan(stream.read(np.arange(stream.num_frames))).all(axis=(1, 2, 3)))
+        array = stream.read(seen[np.abs(seen[:, None] - indices).argmin(axis=0)])
+    return array
+
+
+def _read_frames(stream: Stream, spec: ModalitySpec, indices: NDArray[np.int64]) -> NDArray[Any]:
+    if spec.kind != "frames" or isinstance(stream, _RegionStream):
+        return stream.read(indices)
+    images = stream.read(indices, each=partial(cut_region, spec=spec))
+    return np.ascontiguousarray(np.moveaxis(images, -1, 1))
+
+
+def _fill(sample: ClipSample, spec: ModalitySpec, array: NDArray[Any]) -> None:
+    """Put one modality into the sample; absent persons (NaN) become a mask and zeros."""
+    if spec.kind == "joints":
+        person = ~np.isnan(array).all(axis=(2, 3))
+        array = np.where(person[:, :, None, None], array, 0)
+        sample.person_available[spec.name] = torch.from_numpy(person)
+        if not person.any(axis=1).all():
+            sample.frame_available[spec.name] = torch.from_numpy(person.any(axis=1))
+    sample.clips[spec.name] = torch.from_numpy(np.ascontiguousarray(array))
