@@ -56,13 +56,7 @@ def __getattr__(name: str) -> Any:
         return metadata.version("actionmae")
     if name not in _HOME:
         raise AttributeError(f"module 'actionmae' has no attribute {name!r}: public are {', '.join(__all__)}")
-    try:
-        value = getattr(importlib.import_module(f"actionmae.{_HOME[name]}"), name)
-    except (ImportError, RuntimeError, OSError):
-        from actionmae.core.install_check import check_install
-
-        check_install()  # its one sentence, where torch and torchvision are what is wrong
-        raise
+    value = getattr(importlib.import_module(f"actionmae.{_HOME[name]}"), name)
     globals()[name] = value  # the next access does not come here
     return value
 

@@ -13,6 +13,10 @@
 | λ_cls, λ_rec (Eq. 6) | `cls_weight`, `rec_weight` |
 """
 
+from actionmae.core.install_check import check_install
+
+check_install()  # one sentence, before timm meets a torchvision that does not fit
+
 from actionmae.nn.action_mae import ActionMAE, ActionMAEOutput
 from actionmae.nn.checkpoint import load_model, save_model
 from actionmae.nn.classifier import MultiModalClassifier, build_classifier

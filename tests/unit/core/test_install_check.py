@@ -56,18 +56,25 @@ def test_import_stays_light() -> None:
     assert heavy.strip() == "[]"
 
 
-def test_a_public_name_fails_with_the_sentence_not_with_a_traceback_from_inside() -> None:
+BROKEN = """
+import sys, importlib.abc
+class Broken(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "torchvision":
+            raise RuntimeError("operator torchvision::nms does not exist")
+sys.meta_path.insert(0, Broken())
+"""
+
+
+def test_public_names_and_the_command_line_fail_with_the_sentence() -> None:
     said = run_python(
-        "import sys, importlib.abc, importlib.machinery\n"
-        "class Broken(importlib.abc.MetaPathFinder):\n"
-        "    def find_spec(self, name, path, target=None):\n"
-        "        if name == 'torchvision':\n"
-        "            raise RuntimeError('operator torchvision::nms does not exist')\n"
-        "sys.meta_path.insert(0, Broken())\n"
-        "import actionmae\n"
-        "try:\n"
-        "    actionmae.build_classifier\n"
-        "except ImportError as error:\n"
-        "    print(error)"
+        BROKEN + "import contextlib, io, actionmae\n"
+        "from actionmae.cli import main\n"
+        "try:\n    actionmae.build_classifier\nexcept ImportError as error:\n    print(error)\n"
+        "errors = io.StringIO()\n"
+        "with contextlib.redirect_stderr(errors):\n    code = main(['train', '--help'])\n"
+        "print(code, errors.getvalue())"
     )
-    assert said.startswith("the installed torchvision does not fit the installed torch (operator torchvision::nms")
+    name, command = said.strip().splitlines()
+    assert name.startswith("the installed torchvision does not fit the installed torch (operator torchvision::nms")
+    assert command.startswith("2 actionmae train: the installed torchvision does not fit the installed torch")
