@@ -14,8 +14,9 @@ from actionmae.nn.losses import reconstruction_loss
 
 B, M, C, NUM_CLASSES, STEPS = 64, 3, 32, 8, 200
 
-generator = torch.Generator().manual_seed(0)
+torch.set_num_threads(1)  # on tensors as small as these, threads only wait for each other
 torch.manual_seed(0)
+generator = torch.Generator().manual_seed(0)
 prototypes = torch.randn(NUM_CLASSES, M, C, generator=generator)
 
 

@@ -21,16 +21,14 @@ import numpy as np
 import pytest
 import torch
 
-# More threads are slower on tiny tensors, and equal thread counts give equal bits.
-torch.set_num_threads(2)
-
 
 @pytest.fixture(autouse=True)
 def _seed() -> None:
-    """Every test starts from the same global random state."""
+    """Every test starts from the same global random state and number of threads (equal counts give equal bits)."""
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
+    torch.set_num_threads(2)
 
 
 @pytest.fixture
