@@ -119,7 +119,8 @@ def _jitter(
     matrix = _hue_matrix(hue) @ saturate * (contrast * brightness)[:, None, None]
     # Saturation and hue leave gray as it is, so contrast's gray offset passes through them.
     offset = ((1 - contrast) * mean)[:, None, None, None, None]
-    return (torch.einsum("bdc,btchw->btdhw", matrix, clip) + offset).clamp_(0.0, 1.0)
+    jittered: Tensor = torch.einsum("bdc,btchw->btdhw", matrix, clip) + offset
+    return jittered.clamp_(0.0, 1.0)
 
 
 def _hue_matrix(turn: Float[Tensor, " B"]) -> Float[Tensor, "B 3 3"]:

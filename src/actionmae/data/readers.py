@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ Array = NDArray[Any]
 Indices = Sequence[int] | NDArray[np.int64]
 
 
+@runtime_checkable
 class Stream(Protocol):
     """One recording of one modality.
 
@@ -99,7 +100,7 @@ def _load_mat(path: Path, spec: ModalitySpec) -> Array:
 
     try:
         content = loadmat(path)
-    except (ValueError, TypeError, OSError, NotImplementedError, EOFError) as error:
+    except Exception as error:  # a damaged file fails in any of SciPy's and zlib's ways
         raise ValueError(f"{path} cannot be read as a MATLAB file ({error}): save it again with -v7") from error
     arrays = [name for name, value in content.items() if not name.startswith("__") and isinstance(value, np.ndarray)]
     if len(arrays) != 1:
@@ -151,12 +152,13 @@ def _as_images(path: Path, array: Array, spec: ModalitySpec) -> Array:
 def _as_joints(path: Path, array: Array, spec: ModalitySpec) -> Array:
     """[T, J, 3] or [T, P, J, 3] → [T, P, J, 3]; a person whose coordinates are all 0 or all NaN is absent."""
     persons, joints, _ = spec.shape
+    given = array.shape
     if array.ndim == 3:
         _refuse_nan(path, array, spec)
         array = array[:, None]
     if array.ndim != 4 or array.shape[2:] != (joints, 3):
         raise ValueError(
-            f"{path} has shape {array.shape}: {spec.name} needs (time, {joints}, 3) or (time, persons, {joints}, 3); "
+            f"{path} has shape {given}: {spec.name} needs (time, {joints}, 3) or (time, persons, {joints}, 3); "
             "change the modality's shape if the file is right"
         )
     array = array[:, :persons].astype(np.float32)

@@ -169,7 +169,7 @@ class VideoStream:
         return f"video {self._path} cannot be decoded at frame {index}: copy or convert it again"
 
 
-def write_color_video(path: Path, frames: NDArray[np.uint8], fps: float) -> None:
+def write_color_video(path: Path, frames: NDArray[Any], fps: float) -> None:
     """Write [n, h, w, 3] uint8 RGB as MJPEG: every frame is a key frame and any player opens it.
 
     Args:
@@ -184,7 +184,7 @@ def write_color_video(path: Path, frames: NDArray[np.uint8], fps: float) -> None
     _write(path, frames, fps, codec="mjpeg", pix_fmt="yuvj420p", source="rgb24", options={"qmin": "2", "qmax": "3"})
 
 
-def write_gray_video(path: Path, frames: NDArray[np.uint8], fps: float) -> None:
+def write_gray_video(path: Path, frames: NDArray[Any], fps: float) -> None:
     """Write [n, h, w] uint8 gray (infrared) as MJPEG; otherwise as `write_color_video`.
 
     Raises:
@@ -194,7 +194,7 @@ def write_gray_video(path: Path, frames: NDArray[np.uint8], fps: float) -> None:
     _write(path, frames, fps, codec="mjpeg", pix_fmt="yuvj420p", source="gray", options={"qmin": "2", "qmax": "3"})
 
 
-def write_depth_video(path: Path, frames: NDArray[np.uint16], fps: float) -> None:
+def write_depth_video(path: Path, frames: NDArray[Any], fps: float) -> None:
     """Write [n, h, w] uint16 millimetres as FFV1 (lossless 16-bit gray, every frame a key frame, checksums); `.mkv`.
 
     Raises:

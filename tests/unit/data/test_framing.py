@@ -1,0 +1,42 @@
+"""The region that leaves the host: fixed size, centred, no invented depth."""
+
+import numpy as np
+import pytest
+
+from actionmae.core.modality import resolve
+from actionmae.data.framing import cut_region, region_size
+
+DEPTH = resolve({"name": "depth", "shape": (3, 20, 20)})
+RGB = resolve({"name": "rgb", "shape": (3, 20, 20)})
+
+
+@pytest.mark.parametrize("size", [(24, 24), (48, 80), (80, 48), (7, 9), (1080, 1920)])
+def test_any_image_becomes_the_region(size: tuple[int, int]) -> None:
+    assert region_size(RGB) == (24, 24)
+    assert cut_region(np.zeros((*size, 3), np.uint8), RGB).shape == (24, 24, 3)
+    assert cut_region(np.zeros((*size, 1), np.uint16), DEPTH).shape == (24, 24, 1)
+
+
+def test_region_of_the_right_size_is_unchanged() -> None:
+    image = np.random.default_rng(0).integers(0, 9000, (24, 24, 1)).astype(np.uint16)
+    np.testing.assert_array_equal(cut_region(image, DEPTH), image)
+
+
+def test_short_side_is_kept_and_the_long_one_cut_at_both_ends() -> None:
+    image = np.zeros((48, 96, 1), np.uint16)
+    image[:, 24:72] = 1000
+    assert (cut_region(image, DEPTH) == 1000).all()
+    image[0], image[-1] = 5, 7
+    cut = cut_region(image, resolve({"name": "depth", "shape": (3, 40, 40)}))
+    assert (cut[0] == 5).all()
+    assert (cut[-1] == 7).all()
+
+
+def test_depth_is_never_mixed() -> None:
+    image = np.random.default_rng(0).choice([0, 1500, 3000], (61, 83, 1)).astype(np.uint16)
+    assert set(np.unique(cut_region(image, DEPTH))) <= {0, 1500, 3000}
+
+
+def test_wide_inputs_keep_their_proportions() -> None:
+    wide = resolve({"name": "rgb", "shape": (3, 20, 40)})
+    assert cut_region(np.zeros((100, 100, 3), np.uint8), wide).shape == (24, 48, 3)

@@ -1,0 +1,57 @@
+"""Folders of images: order by number, 16 bits kept, odd names, broken content."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from actionmae.data.image_folder import ImageFolder
+
+
+def _write(path: Path, image: np.ndarray) -> None:
+    ok, data = cv2.imencode(".png" if path.suffix == ".png" else ".jpg", image)
+    assert ok
+    path.write_bytes(data.tobytes())
+
+
+def test_depth_is_sorted_by_number_and_keeps_16_bits(tmp_path: Path) -> None:
+    for number in (1, 2, 10, 9):
+        _write(tmp_path / f"Depth-{number}.png", np.full((4, 6), 1000 * number, np.uint16))
+    stream = ImageFolder(tmp_path, "depth", 30.0)
+    frames = stream.read([0, 1, 2, 3, 3])
+    assert (stream.num_frames, stream.rate, frames.dtype, frames.shape) == (4, 30.0, np.uint16, (5, 4, 6, 1))
+    assert frames[:, 0, 0, 0].tolist() == [1000, 2000, 9000, 10000, 10000]
+
+
+def test_names_with_a_comma_are_images_and_colours_are_rgb(tmp_path: Path) -> None:
+    red = np.zeros((8, 8, 3), np.uint8)
+    red[..., 2] = 255  # OpenCV writes BGR
+    _write(tmp_path / "001,.jpg", red)
+    frame = ImageFolder(tmp_path, "color").read([0])[0]
+    assert frame.shape == (8, 8, 3)
+    np.testing.assert_allclose(frame[0, 0], [255, 0, 0], atol=3)
+    assert ImageFolder(tmp_path, "flow").read([0]).shape == (1, 8, 8, 2)
+
+
+def test_gray_from_gray_colour_and_16_bits(tmp_path: Path) -> None:
+    _write(tmp_path / "1.png", np.full((4, 4), 77, np.uint8))
+    _write(tmp_path / "2.png", np.full((4, 4, 3), 77, np.uint8))
+    _write(tmp_path / "3.png", np.full((4, 4), 77 * 256 + 5, np.uint16))
+    frames = ImageFolder(tmp_path, "gray").read([0, 1, 2])
+    assert frames.dtype == np.uint8
+    assert (frames == 77).all()
+
+
+def test_empty_folder_broken_image_wrong_depth_and_sizes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="holds no images: give a folder of numbered"):
+        ImageFolder(tmp_path, "color")
+    _write(tmp_path / "1.png", np.zeros((4, 4), np.uint8))
+    with pytest.raises(ValueError, match=r"1\.png is uint8 \(4, 4\): depth needs 16-bit gray PNG"):
+        ImageFolder(tmp_path, "depth").read([0])
+    _write(tmp_path / "2.png", np.zeros((5, 4), np.uint8))
+    with pytest.raises(ValueError, match=r"2\.png has size \(5, 4\), others in the folder \(4, 4\)"):
+        ImageFolder(tmp_path, "gray").read([0, 1])
+    (tmp_path / "3.png").write_bytes(b"broken")
+    with pytest.raises(ValueError, match=r"3\.png cannot be decoded"):
+        ImageFolder(tmp_path, "gray").read([2])

@@ -1,0 +1,141 @@
+"""Manifests: the CSV and back, its checks, and the division into train, val and test."""
+
+from pathlib import Path
+
+import pytest
+
+from actionmae.data.manifest import ClipRow, Manifest, natural_key, read_manifest, split_manifest, write_manifest
+
+
+def _csv(folder: Path, text: str, files: tuple[str, ...] = ("a.avi", "b.avi")) -> Path:
+    for name in files:
+        (folder / name).touch()
+    (folder / "manifest.csv").write_text(text)
+    return folder / "manifest.csv"
+
+
+def _rows(folder: Path) -> list[ClipRow]:
+    (folder / "raw").mkdir()
+    rows = []
+    for index, subject in enumerate("12345678"):
+        files = {"depth": folder / "raw" / f"{index}.mkv", "ir": folder / "raw" / f"{index}.avi"}
+        for file in files.values():
+            file.touch()
+        if index == 2:
+            del files["ir"]
+        rows.append(ClipRow(sample=f"s{index}", label="ab"[index % 2], subject=subject, camera="1", files=files))
+    return rows
+
+
+def test_what_is_written_reads_back(tmp_path: Path) -> None:
+    rows = _rows(tmp_path)
+    write_manifest(tmp_path / "out" / "manifest.csv", rows, ["b", "a", "c"])
+    manifest = read_manifest(tmp_path / "out" / "manifest.csv")
+    assert manifest.classes == ("b", "a", "c")
+    assert manifest.modalities == ("depth", "ir")
+    assert [row.sample for row in manifest.rows] == [row.sample for row in rows]
+    assert "ir" not in manifest.rows[2].files
+    assert manifest.rows[0].files["depth"].samefile(rows[0].files["depth"])
+    assert "s0,b" not in (tmp_path / "out" / "manifest.csv").read_text()
+    assert "../raw/0.mkv" in (tmp_path / "out" / "manifest.csv").read_text()
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["classes.txt", "manifest.csv"]
+
+
+def test_a_manifest_moves_with_its_files(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    _csv(tmp_path / "one", "sample,label,rgb\nx,wave,a.avi\n")
+    (tmp_path / "one").rename(tmp_path / "two")
+    row = read_manifest(tmp_path / "two" / "manifest.csv").rows[0]
+    assert row.files["rgb"] == tmp_path / "two" / "a.avi"
+    assert (row.subject, row.split) == ("", "")
+
+
+def test_classes_without_a_list_are_in_natural_order(tmp_path: Path) -> None:
+    path = _csv(tmp_path, "sample,label,rgb\nx,a10,a.avi\ny,a2,b.avi\nz,,a.avi\n")
+    assert read_manifest(path).classes == ("a2", "a10")
+    assert sorted(["a10", "b", "a2", "10", "9"], key=natural_key) == ["a2", "a10", "b", "9", "10"]
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("sample,rgb\nx,a.avi\n", "has no column 'label'"),
+        ("sample,label\nx,wave\n", "has no modality column"),
+        ("sample,label,rgb,rgb\nx,wave,a.avi,b.avi\n", "has column 'rgb' twice"),
+        ("sample,label,subjct,rgb\nx,wave,1,a.avi\n", "has a column 'subjct': did you mean 'subject'"),
+        ("sample,label,my camera 1,rgb\nx,wave,1,a.avi\n", "has a column 'my camera 1': name it like a modality"),
+        ("sample,label,rgb\n", "has no rows"),
+        ("sample,label,rgb\n,wave,a.avi\n", "has a row without a sample name"),
+        ("sample,label,rgb\nx,wave,a.avi\nx,wave,b.avi\n", "has sample 'x' twice"),
+        ("sample,label,rgb\nx,wave,\n", "sample 'x' in .* has no file in any modality"),
+        ("sample,label,split,rgb\nx,wave,training,a.avi\n", "has split 'training': write train, val, test or nothing"),
+    ],
+)
+def test_broken_manifests_are_refused(tmp_path: Path, text: str, match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        read_manifest(_csv(tmp_path, text))
+
+
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"none\.csv does not exist: give a CSV"):
+        read_manifest(tmp_path / "none.csv")
+    path = _csv(tmp_path, "sample,label,rgb\nx,wave,gone.avi\n")
+    with pytest.raises(FileNotFoundError, match=r"rgb of sample 'x' in .* does not exist: .*gone\.avi"):
+        read_manifest(path)
+    assert len(read_manifest(path, check_files=False).rows) == 1
+
+
+def test_class_lists_are_checked(tmp_path: Path) -> None:
+    path = _csv(tmp_path, "sample,label,rgb\nx,wave,a.avi\n")
+    (tmp_path / "classes.txt").write_text("waves\nclap\n")
+    with pytest.raises(ValueError, match=r"label 'wave' of sample 'x' .*did you mean 'waves'"):
+        read_manifest(path)
+    (tmp_path / "classes.txt").write_text("wave\nwave\n")
+    with pytest.raises(ValueError, match="names class 'wave' twice"):
+        read_manifest(path)
+
+
+def test_nothing_to_write_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="there are no clips to write"):
+        write_manifest(tmp_path / "manifest.csv", [], ["a"])
+
+
+def test_required_modalities(tmp_path: Path) -> None:
+    manifest = read_manifest(_csv(tmp_path, "sample,label,depth\nx,wave,a.avi\n"))
+    manifest.require(["depth"])
+    with pytest.raises(ValueError, match=r"has no column 'depht' \(did you mean 'depth'\?\): its modalities"):
+        manifest.require(["depht"])
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Manifest:
+    write_manifest(tmp_path / "m" / "manifest.csv", _rows(tmp_path), ["a", "b"])
+    return read_manifest(tmp_path / "m" / "manifest.csv")
+
+
+def test_protocol_with_validation_subjects(manifest: Manifest) -> None:
+    splits = split_manifest(manifest, "utd_mhad/cross-subject", ["7"])
+    assert [row.subject for row in splits.train] == ["1", "3", "5"]
+    assert [row.subject for row in splits.val] == ["7"]
+    assert [row.subject for row in splits.test] == ["2", "4", "6", "8"]
+
+
+def test_own_split_column(tmp_path: Path) -> None:
+    text = "sample,label,subject,split,rgb\nx,w,1,train,a.avi\ny,w,2,train,a.avi\nz,w,3,val,b.avi\nq,w,4,test,b.avi\n"
+    manifest = read_manifest(_csv(tmp_path, text))
+    splits = split_manifest(manifest, "split", ["2"])
+    names = [[row.sample for row in part] for part in (splits.train, splits.val, splits.test)]
+    assert names == [["x"], ["z", "y"], ["q"]]
+
+
+def test_impossible_divisions_are_refused(manifest: Manifest) -> None:
+    with pytest.raises(ValueError, match="unknown protocol 'utd_mhad/cross-subjects' \\(did you mean 'utd_mhad/cross-"):
+        split_manifest(manifest, "utd_mhad/cross-subjects")
+    with pytest.raises(ValueError, match="validation subject '2' is no training subject: choose from 1, 3, 5, 7"):
+        split_manifest(manifest, "utd_mhad/cross-subject", ["2"])
+    with pytest.raises(ValueError, match="leaves no training clips"):
+        split_manifest(manifest, "utd_mhad/cross-subject", ["1", "3", "5", "7"])
+    with pytest.raises(ValueError, match=r"sample 's0' in .* has no split: write train, val or test"):
+        split_manifest(manifest, "split")
+    with pytest.raises(ValueError, match="has no setup: protocol 'ntu/cross-setup' needs this column"):
+        split_manifest(manifest, "ntu/cross-setup")
