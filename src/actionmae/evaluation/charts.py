@@ -15,7 +15,7 @@ from actionmae.evaluation.markup import Html, tag
 NUM_COLOURS = 8
 
 # Share of the width for 100 %; the rest holds the number behind the longest bar.
-_BAR_SPACE = 0.80
+_BAR_SPACE = 0.84
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +39,11 @@ class Bar:
     label: str
 
 
-def legend(names: Sequence[str]) -> Html | None:
-    """Colour swatches with names, by slot; None for a single entry."""
+def legend(names: Sequence[tuple[int, str]]) -> Html | None:
+    """Colour swatches of (slot, name); None for a single entry."""
     if len(names) < 2:
         return None
-    items = [tag("li", tag("span", class_=f"swatch s{at % NUM_COLOURS}"), name) for at, name in enumerate(names)]
+    items = [tag("li", tag("span", class_=f"swatch s{slot % NUM_COLOURS}"), name) for slot, name in names]
     return tag("ul", *items, class_="legend")
 
 
@@ -62,7 +62,7 @@ def bar_chart(
     y = 6
     for name, note, bars in groups:
         y += 14
-        body.append(tag("text", tag("tspan", name, class_="strong"), tag("tspan", note, dx=8), x=0, y=y))
+        body.append(tag("text", tag("tspan", name, class_="strong"), tag("tspan", note, dx=8), x=0, y=y, class_="halo"))
         y += 6
         for bar in bars:
             body += _bar(bar, y, height, top)
@@ -75,9 +75,8 @@ def bar_chart(
         for at, tick in enumerate(ticks)
     ]
     if mark is not None:
-        axis.append(
-            tag("line", tag("title", mark[1]), x1=_x(mark[0], top), x2=_x(mark[0], top), y1=4, y2=y - 6, class_="mark")
-        )
+        x = _x(mark[0], top)
+        axis.append(tag("g", tag("title", mark[1]), tag("line", x1=x, x2=x, y1=4, y2=y - 6, class_="mark")))
     return tag("svg", *axis, *body, role="img", aria_label=title, width="100%", height=y + 16)
 
 
@@ -118,11 +117,11 @@ def line_chart(lines: Sequence[Line], *, title: str, height: int = 240) -> Html:
         return f"{7 + 0.90 * point[0]:.2f}%", round(bottom - (bottom - top) * point[1] / 100, 1)
 
     body = []
-    for tick in (0, 25, 50, 75, 100):
+    for tick in (0.0, 25.0, 50.0, 75.0, 100.0):
         x, y = place((tick, tick))
         body.append(tag("line", x1=0, x2="100%", y1=y, y2=y, class_="grid"))
-        body.append(tag("text", str(tick), x=0, y=y - 3, class_="tick"))
-        body.append(tag("text", str(tick), x=x, y=height - 8, class_="tick", text_anchor="middle"))
+        body.append(tag("text", f"{tick:.0f}", x=0, y=y - 3, class_="tick"))
+        body.append(tag("text", f"{tick:.0f}", x=x, y=height - 8, class_="tick", text_anchor="middle"))
     for line in lines:
         colour, at = f"s{line.slot % NUM_COLOURS}", [place(point) for point in line.points]
         pairs = itertools.pairwise(at)

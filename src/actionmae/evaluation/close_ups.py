@@ -15,7 +15,7 @@ _IMAGES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 _CLASSES_SHOWN = 15
 
 
-def classes(entry: Entry) -> Html:
+def classes(entry: Entry, *, open_: bool) -> Html:
     """Every class with all sensors and with the worst single one, greatest loss first."""
     run = entry.first
     worst = worst_subset(entry, singles=True)
@@ -39,10 +39,10 @@ def classes(entry: Entry) -> Html:
     if len(rows) > _CLASSES_SHOWN:
         rest = html_table(header, rows[_CLASSES_SHOWN:])
         body.append(tag("details", tag("summary", f"The other {len(rows) - _CLASSES_SHOWN} classes"), rest))
-    return _folded(entry, *body)
+    return _folded(entry, open_, *body)
 
 
-def confusions(entry: Entry) -> Html:
+def confusions(entry: Entry, *, open_: bool) -> Html:
     """Confusion matrices with all sensors and with the worst single one."""
     scores, figures = entry.first.scores, []
     for subset in dict.fromkeys([entry.subsets[0], worst_subset(entry, singles=True)]):
@@ -57,13 +57,12 @@ def confusions(entry: Entry) -> Html:
         picture = heat_map(counts, scores.classes, title=f"Confusion matrix of {entry.name} with {names}")
         often = join([tag("p", "Most often confused", class_="note"), tag("ol", *pairs)]) if pairs else None
         figures.append(tag("figure", tag("h3", f"With {names}"), tag("div", picture, class_="scroll"), often))
-    return _folded(entry, tag("div", *figures, class_="pair"))
+    return _folded(entry, open_, tag("div", *figures, class_="pair"))
 
 
-def _folded(entry: Entry, *body: Html) -> Html:
-    """One entry's part of a section; the first entry's is open."""
+def _folded(entry: Entry, open_: bool, *body: Html) -> Html:
     which = f" (run {entry.first.name})" if len(entry.runs) > 1 else ""
-    return tag("details", tag("summary", entry.name + which), *body, open=entry.slot == 0)
+    return tag("details", tag("summary", entry.name + which), *body, open=open_)
 
 
 def samples(frames: Sequence[tuple[str, bytes]]) -> Html | None:
@@ -95,7 +94,7 @@ def provenance(entries: Sequence[Entry]) -> Html | None:
         [key, tag("td", str(runs[0].provenance[key]), class_="text")] for key in keys if key in shared
     ]
     own = [key for key in keys if key not in shared]
-    parts = [html_table(["all runs" if len(runs) > 1 else runs[0].name, ""], rows)] if rows else []
+    parts = [html_table(["all runs" if len(runs) > 1 else runs[0].name, tag("span", "value")], rows)] if rows else []
     if own:
         cells = [
             [run.name, *(tag("td", str(run.provenance.get(key, "")), class_="text") for key in own)] for run in runs

@@ -105,7 +105,8 @@ def group_runs(runs: Sequence[ReportRun]) -> list[Entry]:
     """Join the runs of each group; entries in the order of their first run.
 
     Raises:
-        ValueError: If there is no run, two have the same name, or runs of a group differ in modalities or classes.
+        ValueError: If there is no run, two have the same name, a run has the name of a group of others, or runs of a
+            group differ in modalities or classes.
     """
     if not runs:
         raise ValueError("a report needs at least one run: give one with its scores")
@@ -116,15 +117,22 @@ def group_runs(runs: Sequence[ReportRun]) -> list[Entry]:
     members: dict[tuple[str, str], list[ReportRun]] = {}
     for run in runs:
         members.setdefault(("run", run.name) if run.group is None else ("group", run.group), []).append(run)
-    for (_, name), group in members.items():
-        for run in group[1:]:
-            for what in ("modalities", "classes"):
-                if getattr(run.scores, what) != getattr(group[0].scores, what):
-                    raise ValueError(
-                        f"runs {group[0].name!r} and {run.name!r} of group {name!r} differ in their {what}: "
-                        "group only seeds of one method on one data set"
-                    )
+    shown = [name for _, name in members]
+    for name, group in zip(shown, members.values(), strict=True):
+        if shown.count(name) > 1:
+            raise ValueError(f"{name!r} names a run and a group of others: rename one of them")
+        _check_group(name, group)
     return [Entry(name=name, runs=tuple(group), slot=at) for at, ((_, name), group) in enumerate(members.items())]
+
+
+def _check_group(name: str, runs: Sequence[ReportRun]) -> None:
+    for run in runs[1:]:
+        for what in ("modalities", "classes"):
+            if getattr(run.scores, what) != getattr(runs[0].scores, what):
+                raise ValueError(
+                    f"runs {runs[0].name!r} and {run.name!r} of group {name!r} differ in their {what}: "
+                    "group only seeds of one method on one data set"
+                )
 
 
 def subset_names(entries: Sequence[Entry]) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Int64
 
 from actionmae.core.subsets import Subset, format_subset, parse_subset
 from actionmae.evaluation.entries import Entry, Stat
@@ -51,15 +51,31 @@ def headline(entry: Entry) -> str:
     full, alone = entry.top1(entry.subsets[0]), [cost for cost in sensor_costs(entry) if cost.alone is not None]
     if full is None:
         return "No clip has all modalities, so the price of a lost sensor is not measured."
-    start = f"With all sensors {full.show(percent)} % of the clips are right."
+    if len(entry.subsets) == 1:
+        return f"From {sensor_names(entry, entry.subsets[0])} {full.show(percent)}\u00a0% of the clips are right."
+    start = f"With all sensors {full.show(percent)}\u00a0% of the clips are right."
     if not alone:
         return start
     prices = "; ".join(_price(entry, cost) for cost in alone)
     worst = worst_subset(entry)
     least = entry.top1(worst)
     name = sensor_names(entry, worst) + ("" if "+" in worst else " alone")
-    end = "" if least is None else f" At worst, with {name}, {least.show(percent)} %."
+    end = "" if least is None else f" At worst, with {name}, {least.show(percent)}\u00a0%."
     return f"{start} {prices[0].upper()}{prices[1:]}.{end}"
+
+
+def mean_incomplete(entry: Entry) -> Stat | None:
+    """Mean top-1 over the incomplete subsets, percent; None if one is n/a or there is none."""
+    return entry.over(lambda run: run.table.mean_incomplete_top1)
+
+
+def leaders(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries that have every subset of the report, by mean top-1 over the incomplete ones, best first."""
+    widest = max(len(entry.subsets) for entry in entries)
+    means = [
+        (stat.mean, entry) for entry in entries if (stat := mean_incomplete(entry)) and len(entry.subsets) == widest
+    ]
+    return [entry for _, entry in sorted(means, key=lambda item: -item[0])]
 
 
 def worst_subset(entry: Entry, *, singles: bool = False) -> str:
@@ -142,7 +158,7 @@ def _average_cost(scores: SubsetScores, slot: int) -> float | None:
     return float(np.mean(differences)) if differences else None
 
 
-def _rate(scores: SubsetScores, subset: Subset, rows: Float[np.ndarray, " n"]) -> float:
+def _rate(scores: SubsetScores, subset: Subset, rows: Bool[np.ndarray, " n"]) -> float:
     return 100 * float((scores.logits[subset][rows].argmax(axis=1) == scores.labels[rows]).mean())
 
 
@@ -156,7 +172,7 @@ def _price(entry: Entry, cost: SensorCost) -> str:
         if points(size) != "0.0"
         else f"losing {cost.name} changes nothing"
     )
-    return text + ("" if _certain(entry, cost) or points(size) == "0.0" else " (within the uncertainty)")
+    return text + ("" if _certain(entry, cost) or points(size) == "0.0" else " (uncertain)")
 
 
 def _certain(entry: Entry, cost: SensorCost) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from actionmae.evaluation import close_ups, sections
 from actionmae.evaluation.entries import Entry, ReportRun, group_runs, subset_names
-from actionmae.evaluation.findings import headline, sensor_costs
+from actionmae.evaluation.findings import headline, leaders, mean_incomplete, sensor_costs
 from actionmae.evaluation.grids import NOT_SCORED, markdown_grid, percent, points
 from actionmae.evaluation.markup import Html, tag
 
@@ -62,6 +62,7 @@ def _page(entries: Sequence[Entry], title: str, samples: Sequence[tuple[str, byt
 
 def _body(entries: Sequence[Entry], title: str, samples: Sequence[tuple[str, bytes]]) -> list[Html | None]:
     several = len(entries) > 1
+    shown = next(iter(leaders(entries)), entries[0])
     costs, loss = sections.sensors(entries), sections.frame_loss(entries)
     return [
         tag(
@@ -92,13 +93,13 @@ def _body(entries: Sequence[Entry], title: str, samples: Sequence[tuple[str, byt
         else sections.section("Lost frames", loss, note="All sensors are there, but part of their frames is not."),
         sections.section(
             "Classes",
-            *map(close_ups.classes, entries),
+            *(close_ups.classes(entry, open_=entry is shown) for entry in entries),
             note="All sensors (hollow) against the worst single sensor (filled), greatest loss first, on the clips "
             "that have all sensors.",
         ),
         sections.section(
             "Confusions",
-            *map(close_ups.confusions, entries),
+            *(close_ups.confusions(entry, open_=entry is shown) for entry in entries),
             note="Rows are the true class, columns what it was taken for. Blue is right, red is wrong; the stronger, "
             "the more of the row.",
         ),
@@ -149,7 +150,7 @@ def _cell(entry: Entry, subset: str) -> str:
 
 
 def _mean_cell(entry: Entry) -> str:
-    stat = sections.mean_incomplete(entry)
+    stat = mean_incomplete(entry)
     return NOT_SCORED if stat is None else stat.show(percent)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from actionmae.evaluation.charts import Bar, Line, bar_chart, legend, line_chart
 from actionmae.evaluation.entries import Entry, Stat, subset_names
-from actionmae.evaluation.findings import headline, sensor_costs, sensor_names, worst_subset
+from actionmae.evaluation.findings import headline, leaders, mean_incomplete, sensor_costs, sensor_names, worst_subset
 from actionmae.evaluation.grids import NOT_SCORED, percent, points
 from actionmae.evaluation.markup import Html, join, tag
 from actionmae.evaluation.rows import RECORDED
@@ -23,7 +23,7 @@ def html_table(
     head = tag("thead", above, tag("tr", *(tag("th", title, scope="col") for title in header)))
     body = tag("tbody", *(tag("tr", tag("th", row[0], scope="row"), *map(cell, row[1:])) for row in rows))
     title = None if caption is None else tag("caption", caption)
-    return tag("div", tag("table", title, head, body, class_="wide"), class_="scroll")
+    return tag("div", tag("table", title, head, body, class_="wide" if above is None else "grouped"), class_="scroll")
 
 
 def section(title: str, *body: object, note: str | None = None) -> Html:
@@ -33,19 +33,14 @@ def section(title: str, *body: object, note: str | None = None) -> Html:
 
 def verdict(entries: Sequence[Entry]) -> str:
     """One sentence: which entry holds up best."""
-    means = [(stat.mean, entry) for entry in entries if (stat := mean_incomplete(entry)) is not None]
-    if len(entries) < 2 or len(means) < 2:
-        return headline(entries[0])
-    (best, entry), (second, other) = sorted(means, key=lambda item: -item[0])[:2]
+    ranked = leaders(entries)
+    if len(ranked) < 2:
+        return headline(ranked[0] if ranked else entries[0])
+    best, second = (stat.mean for entry in ranked[:2] if (stat := mean_incomplete(entry)))
     return (
-        f"With sensors missing, {entry.name} holds up best: {best:.1f} % right on average over all incomplete "
-        f"subsets, {best - second:.1f} points above {other.name}."
+        f"With sensors missing, {ranked[0].name} holds up best: {best:.1f}\u00a0% right on average over all incomplete "
+        f"subsets, {best - second:.1f} points above {ranked[1].name}."
     )
-
-
-def mean_incomplete(entry: Entry) -> Stat | None:
-    """Mean top-1 over the incomplete subsets, percent."""
-    return entry.over(lambda run: run.table.mean_incomplete_top1)
 
 
 def cards(entries: Sequence[Entry]) -> Html:
@@ -58,10 +53,12 @@ def cards(entries: Sequence[Entry]) -> Html:
         return tag("div", tag("dt", title), tag("dd", shown, tag("small", small) if small else None))
 
     def card(entry: Entry) -> Html:
-        numbers = [number("All sensors", entry.top1(entry.subsets[0]))]
-        if len(entry.subsets) > 1:
+        several = len(entry.subsets) > 1
+        every = "All sensors" if several else sensor_names(entry, entry.subsets[0])
+        numbers = [number(every, entry.top1(entry.subsets[0]))]
+        if several:
             worst = worst_subset(entry)
-            numbers.append(number("Some missing, mean", mean_incomplete(entry)))
+            numbers.append(number("Some missing", mean_incomplete(entry), "mean"))
             numbers.append(number("Worst", entry.top1(worst), sensor_names(entry, worst)))
         seeds = f" · {len(entry.runs)} seeds" if len(entry.runs) > 1 else ""
         title = tag("h3", entry.name, tag("span", seeds, class_="muted"))
@@ -86,10 +83,10 @@ def subset_chart(entries: Sequence[Entry]) -> Html:
     ]
     chance = 100 / entries[0].first.table.num_classes
     chart = bar_chart(
-        groups, title="Top-1 in percent by subset of sensors", top=100, mark=(chance, f"chance {chance:.1f} %")
+        groups, title="Top-1 in percent by subset of sensors", top=100.0, mark=(chance, f"chance {chance:.1f} %")
     )
     caption = "Top-1, percent. " + _whiskers(entries) + f" Dotted: chance, {chance:.1f} %."
-    return tag("figure", legend([entry.name for entry in entries]), chart, tag("figcaption", caption))
+    return tag("figure", _legend(entries), chart, tag("figcaption", caption))
 
 
 def _whiskers(entries: Sequence[Entry]) -> str:
@@ -108,33 +105,40 @@ def comparison(entries: Sequence[Entry]) -> Html:
     subsets = [name for name, _ in subset_names(entries)]
     if any(row.n != run.table.rows[0].n for entry in entries for run in entry.runs for row in [run.table.recorded]):
         subsets.append(RECORDED)
-    rows = [(subset, [_pair(entry, subset) for entry in entries]) for subset in subsets]
-    incomplete = (
-        "mean, incomplete",
-        [(mean_incomplete(entry), entry.over(lambda run: run.table.mean_delta)) for entry in entries],
-    )
-    everything = ("mean, all subsets", [(entry.over(lambda run: run.table.mean_top1), None) for entry in entries])
-    body = [_comparison_row(name, pairs) for name, pairs in rows]
-    if len(subsets) > 1:
-        body += [_comparison_row(name, pairs, total=True) for name, pairs in (incomplete, everything)]
+    body = [_comparison_row(subset, [_pair(entry, subset) for entry in entries]) for subset in subsets]
+    # A mean over other subsets than the neighbour's would compare unlike things.
+    whole = [len(entry.subsets) == max(len(other.subsets) for other in entries) for entry in entries]
+    if any(len(entry.subsets) > 1 for entry in entries):
+        means = [(mean_incomplete(entry), entry.over(lambda run: run.table.mean_delta)) for entry in entries]
+        totals = [(entry.over(lambda run: run.table.mean_top1), None) for entry in entries]
+        for name, pairs in (("mean, incomplete", means), ("mean, all subsets", totals)):
+            shown = [pair if there else None for pair, there in zip(pairs, whole, strict=True)]
+            body.append(_comparison_row(name, shown, total=True))
     top = tag("tr", tag("td"), *(tag("th", entry.name, scope="colgroup", colspan=2) for entry in entries))
     titles = [tag("th", "subset", scope="col")]
     for _ in entries:
         titles += [tag("th", "top-1", scope="col"), tag("th", "Δ", scope="col")]
-    table = tag("table", tag("thead", top, tag("tr", *titles)), tag("tbody", *body), class_="wide")
+    table = tag("table", tag("thead", top, tag("tr", *titles)), tag("tbody", *body), class_="grouped")
     return tag("div", table, class_="scroll")
 
 
-def _pair(entry: Entry, subset: str) -> tuple[Stat | None, Stat | None]:
+_Pair = tuple[Stat | None, Stat | None]
+
+
+def _pair(entry: Entry, subset: str) -> _Pair | None:
+    """Top-1 and Δ; None for a subset that is not one of this entry's modalities at all."""
+    if subset not in [*entry.subsets, RECORDED]:
+        return None
     return entry.top1(subset), entry.row(subset, lambda row: row.delta)
 
 
-def _comparison_row(name: str, pairs: Sequence[tuple[Stat | None, Stat | None]], *, total: bool = False) -> Html:
-    best = max((round(stat.mean, 1) for stat, _ in pairs if stat is not None), default=None)
+def _comparison_row(name: str, pairs: Sequence[_Pair | None], *, total: bool = False) -> Html:
+    rates = [round(pair[0].mean, 1) for pair in pairs if pair and pair[0]]
     cells = [tag("th", name, scope="row")]
-    for stat, delta in pairs:
-        leads = len(pairs) > 1 and stat is not None and round(stat.mean, 1) == best
-        cells.append(tag("td", _show(stat, percent), class_="best" if leads else None))
+    for pair in pairs:
+        stat, delta = pair or (None, None)
+        leads = len(pairs) > 1 and stat is not None and round(stat.mean, 1) == max(rates)
+        cells.append(tag("td", "" if pair is None else _show(stat, percent), class_="best" if leads else None))
         cells.append(tag("td", "" if delta is None else delta.show(points), class_="change"))
     return tag("tr", *cells, class_="total" if total else None)
 
@@ -147,51 +151,54 @@ def full_tables(entries: Sequence[Entry]) -> Html:
     """The complete robustness table of every run, folded."""
     parts = []
     for entry in entries:
+        body: list[Html] = []
         for run in entry.runs:
-            table = html_table(run.table.header(), run.table.cells())
-            title = run.name if run.name == entry.name else f"{entry.name} · {run.name}"
-            body = tag("p", run.table.summary(), class_="note")
-            parts.append(tag("details", tag("summary", title), table, body, open=len(entries) == 1 == len(entry.runs)))
+            body += [tag("h3", run.name)] if len(entry.runs) > 1 else []
+            body += [html_table(run.table.header(), run.table.cells()), tag("p", run.table.summary(), class_="note")]
+        alone = len(entries) == 1 == len(entry.runs)
+        parts.append(tag("details", tag("summary", f"{entry.name}: all columns"), *body, open=alone))
     return join(parts)
 
 
 def sensors(entries: Sequence[Entry]) -> Html | None:
     """What each lost sensor costs; None if no entry has two sensors."""
-    found = {entry.name: {cost.name: cost for cost in sensor_costs(entry)} for entry in entries}
-    names = list(dict.fromkeys(name for costs in found.values() for name in costs))
-    if not names:
+    costs = {entry.slot: {cost.name: cost for cost in sensor_costs(entry)} for entry in entries}
+    shown = [entry for entry in entries if costs[entry.slot]]
+    if not shown:
         return None
-    shown = [entry for entry in entries if found[entry.name]]
-    costs = [found[entry.name].get(name) for entry in shown for name in names]
-    losses = [-stat.mean for cost in costs if cost for stat in (cost.average,) if stat]
-    top = max(10.0, 10 * -(-max(losses, default=0.0) // 10))
-
-    def bar(entry: Entry, name: str) -> Bar:
-        cost = found[entry.name].get(name)
-        stat = None if cost is None else cost.average
-        label = NOT_SCORED if stat is None else stat.show(points)
-        return Bar(slot=entry.slot, name=entry.name, value=None if stat is None else -stat.mean, label=label)
-
+    average = {
+        name: [costs[entry.slot][name].average if name in costs[entry.slot] else None for entry in shown]
+        for entry in shown
+        for name in costs[entry.slot]
+    }
+    means = {name: [stat.mean for stat in stats if stat] or [0.0] for name, stats in average.items()}
+    names = sorted(means, key=lambda name: sum(means[name]) / len(means[name]))
     groups = [
-        (name, "lost, mean over all subsets that had it", [bar(entry, name) for entry in shown]) for name in names
+        (name, "", [_loss_bar(entry, stat) for entry, stat in zip(shown, average[name], strict=True)]) for name in names
     ]
-    chart = bar_chart(groups, title="Points of top-1 lost with each sensor", top=top)
+    # A multiple of 20, so that the axis has whole numbers at its quarters.
+    top = 20.0 * max(1, -(min(min(values) for values in means.values()) // 20))
     rows: list[list[Cell]] = []
     for name in names:
-        cells: list[Cell] = [name]
-        for entry in shown:
-            cost = found[entry.name].get(name)
-            cells += [_show(stat, points) for stat in ((cost.alone, cost.average) if cost else (None, None))]
-        rows.append(cells)
+        pairs = [costs[entry.slot].get(name) for entry in shown]
+        cells = [
+            _show(stat, points) for cost in pairs for stat in ((cost.alone, cost.average) if cost else (None, None))
+        ]
+        rows.append([name, *cells])
     above = tag("tr", tag("td"), *(tag("th", entry.name, scope="colgroup", colspan=2) for entry in shown))
-    header = ["sensor lost", *["it alone", "on average"] * len(shown)]
-    table = html_table(header, rows, above=above)
-    return join([tag("figure", legend_of(entries), chart), table])
+    chart = bar_chart(groups, title="Points of top-1 lost with each sensor", top=top)
+    caption = "Points of top-1 lost with the sensor, mean over all subsets that had it and another one."
+    figure = tag("figure", _legend(shown), chart, tag("figcaption", caption))
+    return join([figure, html_table(["sensor lost", *["it alone", "on average"] * len(shown)], rows, above=above)])
 
 
-def legend_of(entries: Sequence[Entry]) -> Html | None:
-    """The legend of all entries."""
-    return legend([entry.name for entry in entries])
+def _loss_bar(entry: Entry, stat: Stat | None) -> Bar:
+    value = None if stat is None else -stat.mean
+    return Bar(slot=entry.slot, name=entry.name, value=value, label=_show(stat, points))
+
+
+def _legend(entries: Sequence[Entry]) -> Html | None:
+    return legend([(entry.slot, entry.name) for entry in entries])
 
 
 def frame_loss(entries: Sequence[Entry]) -> Html | None:
@@ -212,4 +219,7 @@ def frame_loss(entries: Sequence[Entry]) -> Html | None:
                 "figcaption", "Top-1 (percent, upwards) against the share of frames lost (percent, to the right)."
             )
             figures.append(tag("figure", tag("h3", title), chart, caption))
-    return join([legend_of(entries), tag("div", *figures, class_="pair")]) if figures else None
+    if not figures:
+        return None
+    measured = [entry for entry in entries if any(run.frame_loss for run in entry.runs)]
+    return join([_legend(measured), tag("div", *figures, class_="pair")])
