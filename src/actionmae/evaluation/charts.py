@@ -163,7 +163,7 @@ def heat_map(counts: Int64[np.ndarray, "K K"], classes: Sequence[str], *, title:
             tip = f"{classes[row]}: {counts[row, column]} of {totals[row]} right"
         box = {"x": left + int(column) * cell, "y": int(row) * cell, "width": cell, "height": cell}
         colour = "hit" if row == column else "miss"
-        shade = tag("rect", **box, class_=colour, fill_opacity=f"{0.08 + 0.92 * share:.2f}")
+        shade = tag("rect", **box, class_=colour, fill_opacity=f"{0.15 + 0.85 * share:.2f}")
         body.append(tag("g", tag("title", tip), shade))
     height = size * cell
     if size <= 40:

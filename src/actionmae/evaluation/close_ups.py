@@ -94,10 +94,14 @@ def provenance(entries: Sequence[Entry]) -> Html | None:
         [key, tag("td", str(runs[0].provenance[key]), class_="text")] for key in keys if key in shared
     ]
     own = [key for key in keys if key not in shared]
-    parts = [html_table(["all runs" if len(runs) > 1 else runs[0].name, tag("span", "value")], rows)] if rows else []
+    parts = [html_table(["all runs" if len(runs) > 1 else runs[0].name, _left("value")], rows)] if rows else []
     if own:
         cells = [
             [run.name, *(tag("td", str(run.provenance.get(key, "")), class_="text") for key in own)] for run in runs
         ]
-        parts.append(html_table(["run", *(tag("span", key) for key in own)], cells))
+        parts.append(html_table(["run", *map(_left, own)], cells))
     return section("Where these numbers come from", *parts)
+
+
+def _left(title: str) -> Html:
+    return tag("th", title, scope="col", class_="text")

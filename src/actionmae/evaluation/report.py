@@ -123,17 +123,17 @@ def _widest(entries: Sequence[Entry]) -> Entry:
 
 def _markdown(entries: Sequence[Entry], title: str) -> str:
     parts = [f"# {title}", _facts(entries)]
-    parts += [f"- **{entry.name}**: {headline(entry)}" for entry in entries]
     if len(entries) > 1:
-        parts[2:2] = [sections.verdict(entries)]
         subsets = [name for name, _ in subset_names(entries)]
         rows = [[subset, *(_cell(entry, subset) for entry in entries)] for subset in subsets]
         rows.append(["mean, incomplete", *(_mean_cell(entry) for entry in entries)])
-        parts += ["## Top-1 by subset", markdown_grid(["subset", *(entry.name for entry in entries)], rows)]
+        table = markdown_grid(["subset", *(entry.name for entry in entries)], rows)
+        parts += [sections.verdict(entries), "## Top-1 by subset", table]
+    parts.append("\n".join(f"- **{entry.name}**: {headline(entry)}" for entry in entries))
     for entry in entries:
         for run in entry.runs:
             parts += [f"## {run.name}", run.table.to_markdown().rstrip()]
-            parts += [f"- {key}: {value}" for key, value in run.provenance.items()]
+            parts += ["\n".join(f"- {key}: {value}" for key, value in run.provenance.items())] if run.provenance else []
     costs = [
         [entry.name, cost.name, *(NOT_SCORED if at is None else at.show(points) for at in (cost.alone, cost.average))]
         for entry in entries
@@ -141,7 +141,7 @@ def _markdown(entries: Sequence[Entry], title: str) -> str:
     ]
     if costs:
         parts += ["## What each lost sensor costs", markdown_grid(["model", "lost", "it alone", "on average"], costs)]
-    return "\n\n".join(parts).replace("\n\n- ", "\n- ") + "\n"
+    return "\n\n".join(parts) + "\n"
 
 
 def _cell(entry: Entry, subset: str) -> str:

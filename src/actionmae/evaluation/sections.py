@@ -15,12 +15,15 @@ Cell = Html | str
 def html_table(
     header: Sequence[Cell], rows: Sequence[Sequence[Cell]], *, caption: str | None = None, above: Html | None = None
 ) -> Html:
-    """A table, scrollable on narrow screens. The first cell heads its row; a cell that is a `td` already stays so."""
+    """A table, scrollable on narrow screens. The first cell heads its row; what is a `td` or `th` already stays so."""
 
     def cell(value: Cell) -> Html:
         return value if isinstance(value, Html) and value.startswith("<td") else tag("td", value)
 
-    head = tag("thead", above, tag("tr", *(tag("th", title, scope="col") for title in header)))
+    def title_cell(value: Cell) -> Html:
+        return value if isinstance(value, Html) and value.startswith("<th") else tag("th", value, scope="col")
+
+    head = tag("thead", above, tag("tr", *map(title_cell, header)))
     body = tag("tbody", *(tag("tr", tag("th", row[0], scope="row"), *map(cell, row[1:])) for row in rows))
     title = None if caption is None else tag("caption", caption)
     return tag("div", tag("table", title, head, body, class_="wide" if above is None else "grouped"), class_="scroll")
