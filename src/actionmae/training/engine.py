@@ -1,0 +1,82 @@
+"""Where and how fast: devices, precision, reproducibility. What is learned does not depend on it (but for rounding)."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineConfig:
+    """The machine's share of a training run.
+
+    Attributes:
+        accelerator: auto, cpu, gpu, mps: what Lightning knows.
+        devices: Processes per machine, one per device; each has its own `data.batch_size`. -1 = all GPUs.
+        num_nodes: Machines, started by SLURM or torchrun.
+        strategy: How several processes are started: "ddp" runs the command again (also under SLURM and torchrun),
+            "ddp_spawn" and "ddp_fork" start them from a notebook or test.
+        precision: 32-true (the paper says nothing else), bf16-mixed or 16-mixed.
+        accumulate: Forward passes per optimiser step. BatchNorm sees the clips of one pass.
+        seed: Of initial weights, order, crops, frames, dropping.
+        deterministic: Refuse operations whose result depends on timing.
+        threads: CPU threads of each process; None = torch's choice. The same bits need the same number.
+        compile: Compile the frame encoders (worth it for long runs on a GPU).
+        sync_batchnorm: BatchNorm over all processes; refused where a process may lack a modality.
+        save_every: Epochs between two checkpoints to resume from.
+        log_every: Steps between two points of the TensorBoard curves.
+        progress: Show a progress bar.
+
+    Raises:
+        ValueError: If a number is out of range.
+    """
+
+    accelerator: str = "auto"
+    devices: int = 1
+    num_nodes: int = 1
+    strategy: Literal["ddp", "ddp_spawn", "ddp_fork"] = "ddp"
+    precision: Precision = "32-true"
+    accumulate: int = 1
+    seed: int = 0
+    deterministic: bool = False
+    threads: int | None = None
+    compile: bool = False
+    sync_batchnorm: bool = False
+    save_every: int = 1
+    log_every: int = 50
+    progress: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("num_nodes", "accumulate", "save_every", "log_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"engine.{name} is {getattr(self, name)}: give at least 1")
+        if self.devices < 1 and self.devices != -1:
+            raise ValueError(f"engine.devices is {self.devices}: give at least 1, or -1 for all GPUs")
+        if self.threads is not None and self.threads < 1:
+            raise ValueError(f"engine.threads is {self.threads}: give at least 1, or null for torch's own choice")
+        if self.seed < 0:
+            raise ValueError(f"engine.seed is {self.seed}: give 0 or more")
+
+    @property
+    def parallel(self) -> bool:
+        """Whether more than one process trains."""
+        return self.devices != 1 or self.num_nodes > 1
+
+    def trainer_options(self) -> dict[str, Any]:
+        """Keywords for `lightning.Trainer`; loops, logs and checkpoints are this package's own callbacks."""
+        return {
+            "accelerator": self.accelerator,
+            "devices": self.devices,
+            "num_nodes": self.num_nodes,
+            # A modality absent on one process, K = 0 or a detached target leave parameters without gradient.
+            "strategy": f"{self.strategy}_find_unused_parameters_true" if self.parallel else "auto",
+            "precision": self.precision,
+            "accumulate_grad_batches": self.accumulate,
+            "sync_batchnorm": self.sync_batchnorm,
+            "deterministic": self.deterministic,
+            "use_distributed_sampler": False,
+            "num_sanity_val_steps": 0,
+            "enable_checkpointing": False,
+            "enable_progress_bar": False,
+            "enable_model_summary": False,
+        }

@@ -1,0 +1,147 @@
+"""What the verbs evaluate, embed and report do with a saved model and a manifest."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from actionmae.data.manifest import ClipRow, read_manifest
+from actionmae.evaluation.frame_loss import FrameLossCurve, score_frame_loss
+from actionmae.evaluation.table import RobustnessTable
+from actionmae.nn.checkpoint import load_model
+from actionmae.nn.classifier import MultiModalClassifier
+from actionmae.training.loaders import rows_for_model
+from actionmae.training.run_folder import write_text
+from actionmae.training.scoring import ClipScorer, check_labels, pick_device, score_model, split_rows
+
+Progress = Callable[..., None]
+
+
+def evaluate_model(
+    model_folder: Path,
+    manifest: Path,
+    *,
+    out: Path,
+    protocol: str = "split",
+    split: str = "test",
+    frame_loss: bool = False,
+    devices: int = 1,
+    accelerator: str = "auto",
+    batch_size: int = 32,
+    num_workers: int = 0,
+    progress: Progress | None = None,
+) -> tuple[RobustnessTable, list[FrameLossCurve]]:
+    """Score a saved model and write scores.npz, robustness.json, .csv, .md (and frame_loss.json) into `out`.
+
+    Args:
+        model_folder: Model.
+        manifest: CSV; labels are matched with the model's classes by name.
+        out: Folder to write into.
+        protocol: As in `DataConfig`.
+        split: train, val, test, or all.
+        frame_loss: Also lose frames: single ones, and everything after some moment.
+        devices: Processes.
+        accelerator: auto, cpu or cuda.
+        batch_size: Clips per batch.
+        num_workers: Decoding processes per process.
+        progress: Called with (clips done now, clips in all).
+
+    Raises:
+        FileNotFoundError: If the model, the manifest or a recording does not exist.
+        ValueError: If they do not fit each other.
+    """
+    model, rows = _model_and_rows(model_folder, manifest, protocol=protocol, split=split)
+    check_labels(rows, model.classes)
+    scores = score_model(
+        model_folder,
+        rows,
+        devices=devices,
+        accelerator=accelerator,
+        batch_size=batch_size,
+        num_workers=num_workers,
+        progress=None if progress is None else lambda done: progress(done, len(rows)),
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    scores.save(out / "scores.npz")
+    table = RobustnessTable.from_scores(scores)
+    write_table(table, out)
+    curves = []
+    if frame_loss:
+        model.to(pick_device(accelerator))
+        scorer = ClipScorer(rows, model, batch_size=batch_size, num_workers=num_workers)
+        curves = [score_frame_loss(model, scorer.batches(model), spans=spans) for spans in (False, True)]
+        write_text(out / "frame_loss.json", json.dumps([curve.to_dict() for curve in curves], indent=2) + "\n")
+    return table, curves
+
+
+def write_table(table: RobustnessTable, folder: Path) -> None:
+    """robustness.json, .csv and .md."""
+    for suffix, text in (("json", table.to_json()), ("csv", table.to_csv()), ("md", table.to_markdown())):
+        write_text(folder / f"robustness.{suffix}", text)
+
+
+@torch.inference_mode()
+def embed_clips(
+    model_folder: Path,
+    manifest: Path,
+    out: Path,
+    *,
+    protocol: str = "split",
+    split: str = "all",
+    batch_size: int = 32,
+    num_workers: int = 0,
+    accelerator: str = "auto",
+    progress: Progress | None = None,
+) -> int:
+    """Write the tokens of every clip to an .npz file and return the number of clips.
+
+    The file holds tokens [n, M, C] float32 (zero where a modality is missing), filled [n, M, C] (with ActionMAE the
+    missing ones reconstructed), available [n, M] bool, sample_ids [n] and modalities [M] as strings.
+
+    Args:
+        model_folder: Model.
+        manifest: CSV; labels may be empty.
+        out: File to write.
+        protocol: As in `DataConfig`; not used for split="all".
+        split: train, val, test, or all.
+        batch_size: Clips per batch.
+        num_workers: Decoding processes.
+        accelerator: auto, cpu or cuda.
+        progress: Called with (clips done now, clips in all).
+
+    Raises:
+        FileNotFoundError: If the model, the manifest or a recording does not exist.
+        ValueError: If they do not fit each other, or `out` is no .npz.
+    """
+    if out.suffix != ".npz":
+        raise ValueError(f"out is {out}: give a file name that ends in .npz")
+    model, rows = _model_and_rows(model_folder, manifest, protocol=protocol, split=split)
+    model.to(pick_device(accelerator))
+    columns: dict[str, list[np.ndarray]] = {"tokens": [], "filled": [], "available": []}
+    names: list[str] = []
+    for batch in ClipScorer(rows, model, batch_size=batch_size, num_workers=num_workers).batches(model):
+        tokens = model.encode(batch)
+        filled, _ = model.reconstruct(tokens, batch.available)
+        for key, value in (("tokens", tokens), ("filled", filled), ("available", batch.available)):
+            columns[key].append(value.cpu().numpy())
+        names += batch.sample_ids
+        if progress is not None:
+            progress(len(batch), len(rows))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    beside = out.with_name(out.name + ".tmp")
+    with beside.open("wb") as file:
+        arrays: dict[str, Any] = {key: np.concatenate(parts) for key, parts in columns.items()}
+        np.savez(file, **arrays, sample_ids=np.array(names), modalities=np.array(model.modalities.names))
+    beside.replace(out)
+    return len(names)
+
+
+def _model_and_rows(
+    model_folder: Path, manifest: Path, *, protocol: str, split: str
+) -> tuple[MultiModalClassifier, tuple[ClipRow, ...]]:
+    model = load_model(model_folder)
+    read = read_manifest(manifest)
+    return model, rows_for_model(read, split_rows(read, protocol=protocol, split=split), model.modalities)

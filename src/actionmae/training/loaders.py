@@ -1,0 +1,200 @@
+"""Which clips are trained on, validated on and tested on, and in which order they come. No Lightning here.
+
+The order of an epoch is a function of (seed, epoch), a clip's draws are a function of (seed, epoch, sample): a resumed
+run sees what an uninterrupted one would have seen, with any number of workers.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Sampler
+
+from actionmae.core.modality import ModalitySet
+from actionmae.data.clips import ClipDataset, collate
+from actionmae.data.manifest import ClipRow, Manifest, Splits, read_manifest, split_manifest
+from actionmae.data.transforms import AugmentConfig
+from actionmae.training.draws import draw_generator
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Which clips, and how they are loaded.
+
+    Attributes:
+        manifest: The CSV with one row per clip.
+        modalities: Names, or mappings {name: depth, num_frames: 8, …} that change a registered modality; their order is
+            the model's. Empty = the manifest's own columns.
+        protocol: "split" = the manifest's split column; otherwise a data set's rule, as in utd_mhad/cross-subject.
+        val_subjects: Training subjects held out for validation; none by default (the last epoch is the result).
+        batch_size: Clips per process and forward pass (§4.1: 32).
+        eval_batch_size: The same for validation and test.
+        num_workers: Processes that decode clips; 0 = the training process itself.
+        cache: Keep every decoded and resized clip in memory (small data sets).
+        augment: Crop, flip, jitter and frame dropping of the training clips.
+
+    Raises:
+        ValueError: If a number is out of range.
+    """
+
+    manifest: Path
+    modalities: tuple[str | dict[str, Any], ...] = ()
+    protocol: str = "split"
+    val_subjects: tuple[str | int, ...] = ()
+    batch_size: int = 32
+    eval_batch_size: int = 32
+    num_workers: int = 0
+    cache: bool = False
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "eval_batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"data.{name} is {getattr(self, name)}: give at least 1")
+        if self.num_workers < 0:
+            raise ValueError(f"data.num_workers is {self.num_workers}: give 0 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingClips:
+    """What a `DataConfig` stands for, read and checked.
+
+    Attributes:
+        modalities: In the model's order.
+        classes: In the order of the logits.
+        splits: Rows with at least one of the modalities.
+    """
+
+    modalities: ModalitySet
+    classes: tuple[str, ...]
+    splits: Splits
+
+    def counts(self) -> dict[str, int]:
+        """Clips per split."""
+        return {part: len(getattr(self.splits, part)) for part in ("train", "val", "test")}
+
+    def missing_rates(self) -> dict[str, float]:
+        """Per modality, the share of training clips that lack it, 0–1."""
+        rows = self.splits.train
+        return {name: sum(name not in row.files for row in rows) / len(rows) for name in self.modalities.names}
+
+
+def read_clips(config: DataConfig) -> TrainingClips:
+    """Read the manifest and divide it.
+
+    Raises:
+        FileNotFoundError: If the manifest or one of its files does not exist.
+        ValueError: If the manifest, the protocol or the modalities do not fit each other, or no training clip is left.
+    """
+    manifest = read_manifest(config.manifest)
+    modalities = ModalitySet(config.modalities or manifest.modalities)
+    manifest.require(modalities.names)
+    splits = split_manifest(manifest, config.protocol, [str(subject) for subject in config.val_subjects])
+    parts = {part: usable_rows(getattr(splits, part), modalities.names) for part in ("train", "val", "test")}
+    if not parts["train"]:
+        raise ValueError(
+            f"no training clip in {config.manifest} has any of {', '.join(modalities.names)}: "
+            "fill their columns or choose other modalities"
+        )
+    return TrainingClips(modalities=modalities, classes=manifest.classes, splits=Splits(**parts))
+
+
+def usable_rows(rows: Sequence[ClipRow], names: Sequence[str]) -> tuple[ClipRow, ...]:
+    """The rows that have at least one of the modalities; the others are counted in the log."""
+    kept = tuple(row for row in rows if any(name in row.files for name in names))
+    if len(kept) < len(rows):
+        lost = len(rows) - len(kept)
+        log.warning("%d of %d clips have none of %s and are left out", lost, len(rows), ", ".join(names))
+    return kept
+
+
+def rows_for_model(manifest: Manifest, rows: Sequence[ClipRow], modalities: ModalitySet) -> tuple[ClipRow, ...]:
+    """The rows that a trained model can score; modalities without a column are simply absent.
+
+    Raises:
+        ValueError: If manifest and model have no modality in common, or no row is left.
+    """
+    if not set(manifest.modalities) & set(modalities.names):
+        raise ValueError(
+            f"manifest {manifest.path} has {', '.join(manifest.modalities)} but the model reads "
+            f"{', '.join(modalities.names)}: they need a modality in common"
+        )
+    kept = usable_rows(rows, modalities.names)
+    if not kept:
+        raise ValueError(f"no clip of this split of {manifest.path} can be scored: choose another split or protocol")
+    return kept
+
+
+class EpochBatches(Sampler[list[int]]):
+    """Batches of clip indices in an order drawn from (seed, epoch), divided among processes.
+
+    All processes get equally many batches of nearly equal size: the permutation is filled up from its own start, so
+    that a few clips of an epoch come twice when their number is no multiple of the processes.
+
+    Args:
+        clips: The training clips; told the epoch when it begins.
+        batch_size: Per process.
+        seed: Of the order.
+        epoch: Tells the current epoch; asked when an epoch begins.
+        rank: This process.
+        world: All processes.
+    """
+
+    def __init__(
+        self, clips: ClipDataset, *, batch_size: int, seed: int, epoch: Callable[[], int], rank: int = 0, world: int = 1
+    ) -> None:
+        self.clips, self.batch_size, self.seed = clips, batch_size, seed
+        self.epoch, self.rank, self.world = epoch, rank, world
+
+    def __len__(self) -> int:
+        return -(-self._share // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        epoch = self.epoch()
+        self.clips.set_epoch(epoch)
+        order = torch.randperm(len(self.clips), generator=draw_generator(self.seed, "order", epoch)).tolist()
+        total = self._share * self.world
+        order = (order * -(-total // len(order)))[:total]
+        mine = order[self.rank :: self.world]
+        for start in range(0, len(mine), self.batch_size):
+            yield mine[start : start + self.batch_size]
+
+    @property
+    def _share(self) -> int:
+        return -(-len(self.clips) // self.world)
+
+
+def train_loader(
+    clips: TrainingClips,
+    config: DataConfig,
+    *,
+    seed: int,
+    epoch: Callable[[], int],
+    rank: int = 0,
+    world: int = 1,
+    pin_memory: bool = False,
+) -> DataLoader[Any]:
+    """Shuffled, sampled training batches of one process, uint8 / uint16 as from the host."""
+    dataset = ClipDataset(
+        clips.splits.train,
+        clips.classes,
+        clips.modalities,
+        train=True,
+        seed=seed,
+        cache=config.cache,
+        random_frames=config.augment.random_frames,
+    )
+    batches = EpochBatches(dataset, batch_size=config.batch_size, seed=seed, epoch=epoch, rank=rank, world=world)
+    return DataLoader(
+        dataset,
+        batch_sampler=batches,
+        collate_fn=collate,
+        num_workers=config.num_workers,
+        persistent_workers=config.num_workers > 0,
+        pin_memory=pin_memory,
+    )

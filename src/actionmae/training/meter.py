@@ -1,0 +1,44 @@
+"""Means over an epoch without waiting for the device after every step."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+
+class Meter:
+    """Sums named scalars where they are; the mean is fetched once per epoch.
+
+    Attributes:
+        last: What `means` returned last.
+    """
+
+    def __init__(self) -> None:
+        self.last: dict[str, float] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything but the last means."""
+        self._sums: dict[str, Tensor] = {}
+        self._steps = 0
+
+    def update(self, values: Mapping[str, Tensor]) -> None:
+        """Add one step's scalars."""
+        for name, value in values.items():
+            value = value.detach().float()
+            self._sums[name] = self._sums[name] + value if name in self._sums else value
+        self._steps += 1
+
+    def means(self) -> dict[str, float]:
+        """Mean of each name over the steps, over all processes if there are several.
+
+        Every process has to call this, and all processes must have had the same names.
+        """
+        if not self._sums:
+            return {}
+        stacked = torch.stack(list(self._sums.values())) / self._steps
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.all_reduce(stacked)
+            stacked /= torch.distributed.get_world_size()
+        self.last = dict(zip(self._sums, stacked.tolist(), strict=True))
+        return self.last

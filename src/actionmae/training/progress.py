@@ -1,0 +1,60 @@
+"""One bar for a whole run."""
+
+import logging
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from actionmae.training.module import TrainingModule
+
+log = logging.getLogger(__name__)
+
+
+class ProgressBar(Callback):
+    """One bar over all epochs of a run on stderr, refreshed by its own thread."""
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw it."""
+        if not trainer.is_global_zero:
+            return
+        columns = (
+            TextColumn("training"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("epochs"),
+            TextColumn("{task.fields[status]}"),
+            TimeRemainingColumn(),
+        )
+        self.progress = Progress(*columns, console=Console(stderr=True), refresh_per_second=2)
+        self.task = self.progress.add_task("training", total=trainer.max_epochs, status="")
+        self.progress.start()
+        self.progress.update(self.task, completed=trainer.current_epoch)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Move it."""
+        if trainer.is_global_zero:
+            self.progress.advance(self.task, 1 / int(trainer.num_training_batches))
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Show the epoch's loss."""
+        assert isinstance(pl_module, TrainingModule)
+        if trainer.is_global_zero:
+            done = trainer.current_epoch + 1
+            loss = float(pl_module.meter.last["loss"])
+            self.progress.update(self.task, completed=done, status=f"loss {loss:.3f}")
+            if not self.progress.console.is_terminal:
+                log.info("epoch %d of %s: loss %.3f", done, trainer.max_epochs, loss)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leave it as it is."""
+        if trainer.is_global_zero:
+            self.progress.stop()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Give the terminal back."""
+        if trainer.is_global_zero and hasattr(self, "progress"):
+            self.progress.stop()
