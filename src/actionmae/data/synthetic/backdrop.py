@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actionmae.data.synthetic.body import Array
-from actionmae.data.synthetic.raycast import Image, cast_boxes, turned
+from actionmae.data.synthetic.raycast import Image, cast_boxes, dots, turned
 from actionmae.data.synthetic.scene import Camera, Light, Room
 
 _FLOOR = 2  # face of a box: −x +x −y +y −z +z
@@ -73,11 +73,11 @@ def build_backdrop(camera: Camera, room: Room, light: Light, furniture: Sequence
     points = (rays * depth[..., None]) @ camera.axes.astype(np.float32) + camera.position.astype(np.float32)
     albedo = _texture(room, surface, points)
     lamp = light.lamp.astype(np.float32) - points
-    distance = np.sqrt((lamp * lamp).sum(-1))
+    distance = np.sqrt(dots(lamp, lamp))
     world_normal = normal @ camera.axes.astype(np.float32)
-    toward = np.abs((world_normal * lamp).sum(-1)) / distance
+    toward = np.abs(dots(world_normal, lamp)) / distance
     direct = albedo * (toward * np.minimum(6.0 / (distance**2 + 1.0), 1.5))[..., None] * light.color.astype(np.float32)
-    cosine = np.abs((normal * rays).sum(-1)) / np.sqrt((rays * rays).sum(-1))
+    cosine = np.abs(dots(normal, rays)) / np.sqrt(dots(rays, rays))
     cell = np.floor((points[..., [0, 2]] + SHADOW_REACH) * (SHADOW_CELLS / (2 * SHADOW_REACH))).astype(np.int64)
     floor = np.flatnonzero((surface == _FLOOR) & (cell >= 0).all(-1) & (cell < SHADOW_CELLS).all(-1))
     flat_cell = (cell[..., 1] * SHADOW_CELLS + cell[..., 0]).ravel()[floor]

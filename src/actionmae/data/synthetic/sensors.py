@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from actionmae.data.synthetic.backdrop import SHADOW_CELLS, SHADOW_REACH, Backdrop
 from actionmae.data.synthetic.body import Array
 from actionmae.data.synthetic.figure import HEAD, PLAIN, PRINT, STRIPES, Capsules
-from actionmae.data.synthetic.raycast import Hits, Image, cast_capsules
+from actionmae.data.synthetic.raycast import Hits, Image, cast_capsules, dots
 from actionmae.data.synthetic.scene import Camera, Light
 
 _BASELINE = 0.06  # metres from the infrared emitter to the depth camera: what only one of them sees has no reading
@@ -63,7 +63,8 @@ class ColorSensor:
         image = backdrop.color.copy()
         flat = image.reshape(-1, 3)
         shadow = _shadow(capsules, frame, self._light).ravel()[backdrop.floor_cell]
-        flat[backdrop.floor] -= backdrop.floor_direct * shadow[:, None]
+        dark = np.flatnonzero(shadow)
+        flat[backdrop.floor[dark]] -= backdrop.floor_direct[dark] * shadow[dark, None]
         flat[hits.pixel] = self._shade(capsules, hits)
         if self._size != self._camera.size:
             image = np.asarray(cv2.resize(image, self._size, interpolation=cv2.INTER_AREA), dtype=np.float32)
@@ -78,8 +79,8 @@ class ColorSensor:
         lamp = (axes @ (self._light.lamp - self._camera.position)).astype(np.float32)
         points = self._backdrop.rays.reshape(-1, 3)[hits.pixel] * hits.depth[:, None]
         toward = lamp - points
-        distance2 = (toward * toward).sum(1)
-        cosine = np.maximum((hits.normal * toward).sum(1) / np.sqrt(distance2), 0.0)
+        distance2 = dots(toward, toward)
+        cosine = np.maximum(dots(hits.normal, toward) / np.sqrt(distance2), 0.0)
         up = hits.normal @ axes[:, 1]
         direct = (cosine * np.minimum(6.0 / (distance2 + 1.0), 1.5))[:, None] * self._light.color.astype(np.float32)
         ambient = (0.75 + 0.25 * up)[:, None] * self._light.ambient.astype(np.float32)
@@ -160,7 +161,7 @@ class DepthSensor:
         surface, reflect = backdrop.depth.copy(), backdrop.infrared.copy()
         person = np.zeros(surface.shape, dtype=np.bool_)
         rays = backdrop.rays.reshape(-1, 3)[hits.pixel]
-        cosine = np.abs((hits.normal * rays).sum(1)) / np.sqrt((rays * rays).sum(1))
+        cosine = np.abs(dots(hits.normal, rays)) / np.sqrt(dots(rays, rays))
         surface.ravel()[hits.pixel] = hits.depth
         reflect.ravel()[hits.pixel] = _reflectance(capsules, hits) * cosine
         person.ravel()[hits.pixel] = True

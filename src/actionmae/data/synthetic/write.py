@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -25,10 +24,8 @@ from actionmae.data.synthetic.render import Recording, Sizes, render_clip
 from actionmae.data.synthetic.skeleton_file import skeleton_text
 from actionmae.data.video import write_color_video, write_gray_video
 
-Depth = Literal["masked", "full"]
-
 _SETTINGS = "synthetic.json"
-_DEPTH_FOLDERS = {"masked": ("nturgb+d_depth_masked", "MDepth"), "full": ("nturgb+d_depth", "Depth")}
+_DEPTH_FOLDERS = {True: ("nturgb+d_depth_masked", "MDepth"), False: ("nturgb+d_depth", "Depth")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +35,7 @@ class _Settings:
     seed: int
     num_frames: int
     size: Sizes
-    depth: Depth
+    masked: bool
 
 
 def sample_names(
@@ -94,7 +91,7 @@ def render_dataset(
     setups: int = 4,
     num_frames: int = 24,
     size: Sizes = ((128, 128), (128, 128)),
-    depth: Depth = "masked",
+    masked: bool = True,
     seed: int = 0,
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
@@ -110,7 +107,7 @@ def render_dataset(
         setups: How many.
         num_frames: Frames per recording.
         size: (width, height) of RGB frames and of depth and infrared frames, pixels; even and at least 16.
-        depth: "masked" keeps depth on and close around persons, as NTU RGB+D's masked maps do; "full" keeps all.
+        masked: Keep depth only on and close around persons, as NTU RGB+D's masked maps do.
         seed: Of every draw, at least 0.
         workers: Processes.
         progress: Called with (samples done, samples in all).
@@ -126,13 +123,11 @@ def render_dataset(
             raise ValueError(f"{field} is {value}: give {least} or more")
     if any(min(frame) < 16 or frame[0] % 2 or frame[1] % 2 for frame in size):
         raise ValueError(f"size is {size}: give even widths and heights in pixels, each at least 16")
-    if depth not in _DEPTH_FOLDERS:
-        raise ValueError(f"depth is {depth!r}: choose {' or '.join(_DEPTH_FOLDERS)}")
     names = sample_names(actions=actions, subjects=subjects, cameras=cameras, repetitions=repetitions, setups=setups)
-    out, settings = Path(out), _Settings(seed=seed, num_frames=num_frames, size=size, depth=depth)
+    out, settings = Path(out), _Settings(seed=seed, num_frames=num_frames, size=size, masked=masked)
     out.mkdir(parents=True, exist_ok=True)
     _claim(out, settings)
-    todo = [name for name in names if not _finished(out, name, depth)]
+    todo = [name for name in names if not _finished(out, name, masked)]
     done = len(names) - len(todo)
     for _ in _render_all([(out, name, settings) for name in todo], workers):
         done += 1
@@ -161,24 +156,24 @@ def _one_thread() -> None:
 def _render_one(job: _Job) -> None:
     out, name, settings = job
     recording = render_clip(name, seed=settings.seed, num_frames=settings.num_frames, size=settings.size)
-    write_recording(out, recording, depth=settings.depth)
+    write_recording(out, recording, masked=settings.masked)
 
 
-def write_recording(out: Path, recording: Recording, *, depth: Depth = "masked") -> None:
+def write_recording(out: Path, recording: Recording, *, masked: bool = True) -> None:
     """Write one recording's files below `out`; each is whole or absent.
 
     Args:
         out: Folder of the data set.
         recording: What was rendered.
-        depth: "masked" or "full", see `render_dataset`.
+        masked: See `render_dataset`.
     """
-    files = _files(out, recording.name, depth)
+    files = _files(out, recording.name, masked)
     write_color_video(files["rgb"], recording.rgb, recording.fps)
     write_gray_video(files["ir"], recording.ir, recording.fps)
     frames = recording.depth
-    if depth == "masked":
+    if masked:
         frames = np.where(_around(recording.person), frames, 0).astype(np.uint16)
-    _write_images(files["depth"], frames, _DEPTH_FOLDERS[depth][1])
+    _write_images(files["depth"], frames, _DEPTH_FOLDERS[masked][1])
     # Last: a sample with a skeleton is finished.
     files["skeleton"].parent.mkdir(parents=True, exist_ok=True)
     unfinished = files["skeleton"].with_name(files["skeleton"].name + ".tmp")
@@ -207,17 +202,17 @@ def _write_images(folder: Path, frames: NDArray[np.uint16], prefix: str) -> None
     unfinished.rename(folder)
 
 
-def _files(out: Path, name: SampleName, depth: Depth) -> dict[str, Path]:
+def _files(out: Path, name: SampleName, masked: bool) -> dict[str, Path]:
     return {
         "rgb": out / "nturgb+d_rgb" / f"{name}_rgb.avi",
         "ir": out / "nturgb+d_ir" / f"{name}_ir.avi",
-        "depth": out / _DEPTH_FOLDERS[depth][0] / str(name),
+        "depth": out / _DEPTH_FOLDERS[masked][0] / str(name),
         "skeleton": out / "nturgb+d_skeletons" / f"{name}.skeleton",
     }
 
 
-def _finished(out: Path, name: SampleName, depth: Depth) -> bool:
-    return all(path.exists() for path in _files(out, name, depth).values())
+def _finished(out: Path, name: SampleName, masked: bool) -> bool:
+    return all(path.exists() for path in _files(out, name, masked).values())
 
 
 def _claim(out: Path, settings: _Settings) -> None:
