@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 
 from actionmae.core.modality import ModalitySet, ModalitySpec
 from actionmae.core.tensors import ClipBatch
@@ -112,6 +113,8 @@ class ClipDataset(Dataset[ClipSample]):
         return len(self.rows)
 
     def __getitem__(self, index: int) -> ClipSample:
+        if get_worker_info() is not None:
+            cv2.setNumThreads(0)  # OpenCV's threads do not survive a fork: resizing would wait for them for ever
         row = self.rows[index]
         specs = [spec for spec in self.modalities if spec.name in row.files]
         sample = ClipSample(sample=row.sample, label=self.labels[index], modalities=self.modalities)
