@@ -185,3 +185,14 @@ def test_real_recordings_become_a_batch(recordings: Path) -> None:
     assert batch.clips["depth"].shape == (2, 16, 1, 58, 58)
     assert int(batch.clips["depth"].int().max()) > 2000
     assert batch.clips["skeleton"].isfinite().all()
+
+
+def test_the_real_pair_of_video_and_skeleton_is_one_clip(recordings: Path) -> None:
+    folder, name = recordings / "ntu-sample", "S001C001P001R001A001"
+    modalities = ModalitySet([{"name": "rgb", "shape": (3, 48, 48), "num_frames": 3}, "skeleton"])
+    files = {"rgb": folder / f"{name}_rgb.avi", "skeleton": folder / f"{name}.skeleton"}
+    batch = collate([_dataset([ClipRow(sample=name, label="clap", files=files)], modalities)[0]])
+    assert batch.clips["rgb"].shape == (1, 3, 3, 58, 58)
+    assert batch.clips["rgb"].float().std() > 20
+    assert batch.person_available["skeleton"][0].int().tolist() == [[1, 0]] * 16
+    assert not batch.frame_available
