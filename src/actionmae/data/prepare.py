@@ -76,7 +76,7 @@ def prepare(
     """Index the raw recordings below `root` and write `manifest.csv`, `classes.txt` and `problems.csv` into `out`.
 
     Every file is opened and its first and last frames are read (joints and signals whole). A second call keeps files
-    that a first one has finished.
+    that a first one has finished. The classes are those of the layout, in its order, that occur.
 
     Args:
         layout: Name of the data set's layout, for example utd_mhad.
@@ -115,7 +115,9 @@ def prepare(
         logger.warning("%s %s: %s", problem.sample, problem.modality, problem.reason)
     if not whole:
         raise ValueError(f"none of the {len(rows)} clips below {root} can be read: {problems[0].reason}")
-    write_manifest(out / "manifest.csv", whole, known.classes)
+    # NTU RGB+D 60 is the first half of 120: a classifier of it has 60 outputs.
+    labels = {row.label for row in whole}
+    write_manifest(out / "manifest.csv", whole, [name for name in known.classes if name in labels])
     _write_problems(out / "problems.csv", problems)
     names = dict.fromkeys(name for row in whole for name in row.files)
     return PrepareReport(
