@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from actionmae.data.synthetic.actions import Prop
 from actionmae.data.synthetic.body import JOINT, SIDES, Array, Proportions, Skeleton
 from actionmae.data.synthetic.draws import generator
+from actionmae.data.synthetic.take import Prop
 
 PLAIN, STRIPES, PRINT, HEAD = range(4)
 """Patterns of a surface: one colour, bands across the capsule, a chest print, hair and eyes."""

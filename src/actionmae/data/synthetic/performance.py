@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from actionmae.data.layouts.ntu import SampleName
-from actionmae.data.synthetic.actions import ACTIONS, CHAIR, Prop, Take, act, draw_time
+from actionmae.data.synthetic.actions import ACTIONS
 from actionmae.data.synthetic.body import JOINT, Array, Proportions, Skeleton, draw_proportions, pose_skeleton
 from actionmae.data.synthetic.draws import generator
 from actionmae.data.synthetic.figure import Capsules, draw_clothes, dress
 from actionmae.data.synthetic.scene import chair
+from actionmae.data.synthetic.take import CHAIR, Prop, Take, act, draw_time
 
 _APART = 0.48  # metres from the middle to either of two persons
 
