@@ -92,7 +92,7 @@ def test_resume_after_sigkill_reaches_the_same_bits(tmp_path: Path) -> None:
     manifest = write_recordings(tmp_path / "recordings", missing=True)
     # A forked process has everything imported already; with one thread there is no thread pool to lose.
     run = multiprocessing.get_context("fork").Process(
-        target=run_training, args=(manifest, tmp_path / "killed"), kwargs={"epochs": 30}
+        target=run_training, args=(manifest, tmp_path / "killed"), kwargs={"epochs": 8}
     )
     run.start()
     checkpoint = tmp_path / "killed" / "checkpoints" / "last.ckpt"
@@ -103,8 +103,8 @@ def test_resume_after_sigkill_reaches_the_same_bits(tmp_path: Path) -> None:
     run.join()
     assert run.exitcode == -signal.SIGKILL, "the run was over before it could be killed"
     assert not (tmp_path / "killed" / "model").exists()
-    killed = run_training(manifest, tmp_path / "killed", epochs=30, resume=True)
-    straight = run_training(manifest, tmp_path / "straight", epochs=30)
+    killed = run_training(manifest, tmp_path / "killed", epochs=8, resume=True)
+    straight = run_training(manifest, tmp_path / "straight", epochs=8)
     assert_equal_weights(killed, straight)
 
 

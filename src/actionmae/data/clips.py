@@ -4,7 +4,7 @@ Shapes: B batch, T frame, C channel, H W pixels of the region, P person, J joint
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -168,6 +168,23 @@ class ClipDataset(Dataset[ClipSample]):
         whole = _read_frames(stream, spec, np.arange(stream.num_frames))
         self._cache[key] = _RegionStream(whole, stream.rate)
         return self._cache[key]  # type: ignore[no-any-return]
+
+
+def read_sample(sample: str, streams: Mapping[str, Stream], modalities: ModalitySet, *, label: int = -1) -> ClipSample:
+    """One clip from open streams, as a test clip is read: uniform frames.
+
+    Args:
+        sample: Name.
+        streams: By modality; those that exist.
+        modalities: The model's.
+        label: Class index; -1 = unknown.
+    """
+    clip = ClipSample(sample=sample, label=label, modalities=modalities)
+    for spec in modalities:
+        if spec.name in streams:
+            stream = streams[spec.name]
+            _fill(clip, spec, _read(stream, spec, sample_positions(spec.num_frames, stream.num_frames)))
+    return clip
 
 
 class _RegionStream(ArrayStream):

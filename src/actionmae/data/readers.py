@@ -94,6 +94,21 @@ def open_stream(path: Path | str, spec: ModalitySpec) -> Stream:
     raise ValueError(f"{path} cannot be read as {spec.name} ({spec.kind}): give a {forms} file")
 
 
+def array_stream(array: Array, spec: ModalitySpec, *, name: str = "the array") -> Stream:
+    """A stream over an array in memory, time first, checked as the content of a `.npy` file is.
+
+    Args:
+        array: frames [n, h, w] or [n, h, w, c] uint8 or uint16; joints [n, J, 3] or [n, P, J, 3]; signal and features
+            [n, C].
+        spec: The modality.
+        name: What an error calls the array.
+
+    Raises:
+        ValueError: If the array does not fit the modality, or has NaN.
+    """
+    return ArrayStream(_as_kind(Path(name), array, spec), spec.rate)
+
+
 def _load_mat(path: Path, spec: ModalitySpec) -> Array:
     """The only array of a MATLAB file, time first."""
     from scipy.io import loadmat  # slow to import, and only MATLAB files need it

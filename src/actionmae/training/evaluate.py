@@ -1,7 +1,9 @@
 """What the verbs evaluate, embed and report do with a saved model and a manifest."""
 
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import torch
 
 from actionmae.data.manifest import ClipRow, read_manifest
 from actionmae.evaluation.frame_loss import FrameLossCurve, score_frame_loss
+from actionmae.evaluation.subsets import SubsetScores
 from actionmae.evaluation.table import RobustnessTable
 from actionmae.nn.checkpoint import load_model
 from actionmae.nn.classifier import MultiModalClassifier
@@ -34,7 +37,7 @@ def evaluate_model(
     num_workers: int = 0,
     progress: Progress | None = None,
 ) -> tuple[RobustnessTable, list[FrameLossCurve]]:
-    """Score a saved model and write scores.npz, robustness.json, .csv, .md (and frame_loss.json) into `out`.
+    """Score a saved model and write what `write_scores` writes (and frame_loss.json) into `out`.
 
     Args:
         model_folder: Model.
@@ -64,10 +67,8 @@ def evaluate_model(
         num_workers=num_workers,
         progress=None if progress is None else lambda done: progress(done, len(rows)),
     )
-    out.mkdir(parents=True, exist_ok=True)
-    scores.save(out / "scores.npz")
-    table = RobustnessTable.from_scores(scores)
-    write_table(table, out)
+    facts = {"model": str(model_folder), "manifest": str(manifest), "protocol": protocol, "split": split}
+    table = write_scores(scores, out, facts=facts)
     curves = []
     if frame_loss:
         model.to(pick_device(accelerator))
@@ -77,10 +78,27 @@ def evaluate_model(
     return table, curves
 
 
-def write_table(table: RobustnessTable, folder: Path) -> None:
-    """robustness.json, .csv and .md."""
+def write_scores(scores: SubsetScores, folder: Path, *, facts: Mapping[str, Any]) -> RobustnessTable:
+    """Write scores.npz, the robustness table as .json, .csv and .md, and evaluation.json.
+
+    Args:
+        scores: Of one model.
+        folder: Made if needed.
+        facts: JSON-ready: what was scored on what. The command and the date are added.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    scores.save(folder / "scores.npz")
+    table = RobustnessTable.from_scores(scores)
+    facts = {**facts, "command": command_line(), "date": datetime.now(UTC).isoformat(timespec="seconds")}
+    write_text(folder / "evaluation.json", json.dumps(facts, indent=2) + "\n")
     for suffix, text in (("json", table.to_json()), ("csv", table.to_csv()), ("md", table.to_markdown())):
         write_text(folder / f"robustness.{suffix}", text)
+    return table
+
+
+def command_line() -> str:
+    """The command that this process runs."""
+    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 @torch.inference_mode()

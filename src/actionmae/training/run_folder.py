@@ -13,7 +13,16 @@ import yaml
 
 log = logging.getLogger(__name__)
 
-_OURS = ("config.yaml", "metrics.csv", "events.out.tfevents.*", "checkpoints", "model", "robustness.*", "scores.npz")
+_OURS = (
+    "config.yaml",
+    "metrics.csv",
+    "events.out.tfevents.*",
+    "checkpoints",
+    "model",
+    "robustness.*",
+    "scores.npz",
+    "evaluation.json",
+)
 
 
 @dataclass(frozen=True)

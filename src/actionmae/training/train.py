@@ -17,7 +17,6 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities import rank_zero_only
 
-from actionmae.evaluation.table import RobustnessTable
 from actionmae.methods import MethodConfig, build_method
 from actionmae.nn.checkpoint import save_model
 from actionmae.nn.classifier import MultiModalClassifier
@@ -25,7 +24,7 @@ from actionmae.nn.config import ClassifierConfig
 from actionmae.training.callbacks import EpochEnd
 from actionmae.training.card import model_card
 from actionmae.training.engine import EngineConfig
-from actionmae.training.evaluate import write_table
+from actionmae.training.evaluate import command_line, write_scores
 from actionmae.training.init import Initialised, initialise
 from actionmae.training.loaders import DataConfig, TrainingClips, read_clips, train_loader
 from actionmae.training.module import TrainingModule
@@ -196,10 +195,9 @@ def _finish(
     table = None
     if score and clips.splits.test:
         scorer = ClipScorer(clips.splits.test, network, batch_size=data.eval_batch_size, num_workers=data.num_workers)
-        scores = scorer(network)
-        scores.save(folder.path / "scores.npz")
-        table = RobustnessTable.from_scores(scores)
-        write_table(table, folder.path)
+        brief = {"model": str(folder.model), "manifest": str(data.manifest), "protocol": data.protocol, "split": "test"}
+        brief["seed"] = facts["settings"]["engine"]["seed"]
+        table = write_scores(scorer(network), folder.path, facts=brief)
     save_model(network.cpu(), folder.model, provenance=facts, card=model_card(network, table, facts))
 
 
@@ -207,7 +205,7 @@ def provenance(settings: dict[str, Any], clips: TrainingClips, initialised: Init
     """JSON-ready facts that say where a model comes from."""
     versions = {name: metadata.version(name) for name in ("actionmae", "torch", "timm", "lightning")}
     return {
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": command_line(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": versions | {"python": sys.version.split()[0]},
         "settings": plain(settings),

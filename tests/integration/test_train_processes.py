@@ -1,0 +1,104 @@
+"""Two gloo processes: one may lack a modality, and scores do not depend on the number of processes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from actionmae.data.manifest import ClipRow, write_manifest
+from actionmae.methods import MethodConfig
+from actionmae.nn.config import ClassifierConfig
+from actionmae.training.engine import EngineConfig
+from actionmae.training.evaluate import evaluate_model
+from actionmae.training.loaders import DataConfig
+from actionmae.training.optim import OptimConfig
+from actionmae.training.train import train
+from helpers.tiny_recordings import CLASSES, MODALITIES, write_recordings
+
+TINY = ClassifierConfig(
+    embed_dim=16, num_heads=2, mlp_dim=32, time_depth=1, mae_depth=1, fusion_depth=1, action_mae=True
+)
+
+
+@pytest.fixture(autouse=True)
+def _threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def write_lopsided(folder: Path) -> Path:
+    """Two training clips, of which one has sound only: with two processes, one lacks a modality in every step."""
+    rng = np.random.default_rng(0)
+    folder.mkdir()
+    rows = []
+    for at in range(6):
+        files = {"sound": folder / f"{at}_sound.npy"}
+        if at != 0:
+            files["inertial"] = folder / f"{at}_inertial.npy"
+        np.save(files["sound"], rng.normal(size=(9, 5)).astype(np.float32))
+        if "inertial" in files:
+            np.save(files["inertial"], rng.normal(size=(20, 6)).astype(np.float32))
+        split = "train" if at < 2 else "val" if at < 5 else "test"
+        rows.append(ClipRow(sample=f"clip{at}", label=CLASSES[at % 3], split=split, files=files))
+    write_manifest(folder / "manifest.csv", rows, CLASSES)
+    return folder / "manifest.csv"
+
+
+def test_two_processes_train_when_one_lacks_a_modality(tmp_path: Path) -> None:
+    manifest = write_lopsided(tmp_path / "recordings")
+    model = train(
+        tmp_path / "run",
+        data=DataConfig(manifest=manifest, modalities=MODALITIES, batch_size=1),
+        model=TINY,
+        method=MethodConfig(),
+        optim=OptimConfig(lr=1e-2, epochs=3),
+        engine=EngineConfig(accelerator="cpu", devices=2, strategy="ddp_fork", progress=False, threads=1),
+        select="val",
+    )
+    lines = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
+    assert len(lines) == 1 + 3
+    # 3 validation clips on 2 processes, unpadded: shares of 3, not of 4.
+    top1 = float(lines[1].split(",")[lines[0].split(",").index("val/top1/A+X")])
+    assert any(top1 == pytest.approx(100 * hits / 3) for hits in range(4))
+    assert (model / "model.safetensors").is_file()
+
+
+def test_scores_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> None:
+    manifest = write_recordings(tmp_path / "recordings", missing=True)
+    model = train(
+        tmp_path / "run",
+        data=DataConfig(manifest=manifest, modalities=MODALITIES, batch_size=8),
+        model=TINY,
+        optim=OptimConfig(lr=1e-2, epochs=2),
+        engine=EngineConfig(accelerator="cpu", progress=False, threads=1),
+    )
+    one, _ = evaluate_model(model, manifest, out=tmp_path / "one", accelerator="cpu", batch_size=4)
+    two, curves = evaluate_model(
+        model, manifest, out=tmp_path / "two", accelerator="cpu", batch_size=4, devices=2, frame_loss=True
+    )
+    assert one == two
+    assert one.num_clips == 9
+    assert [curve.kind for curve in curves] == ["frames", "spans"]
+    assert sorted(path.name for path in (tmp_path / "two").iterdir()) == [
+        "evaluation.json",
+        "frame_loss.json",
+        "robustness.csv",
+        "robustness.json",
+        "robustness.md",
+        "scores.npz",
+    ]
+
+
+def test_sync_batchnorm_is_refused_where_a_process_may_lack_a_modality(tmp_path: Path) -> None:
+    manifest = write_lopsided(tmp_path / "recordings")
+    with pytest.raises(ValueError, match=r"engine.sync_batchnorm cannot be used, inertial is missing"):
+        train(
+            tmp_path / "run",
+            data=DataConfig(manifest=manifest, modalities=MODALITIES),
+            model=TINY,
+            engine=EngineConfig(sync_batchnorm=True, devices=2),
+        )
