@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from actionmae.data.layouts.ntu import SampleName, parse_name
-from actionmae.data.synthetic.backdrop import build_backdrop
+from actionmae.data.synthetic.backdrop import Backdrop, build_backdrop, light_backdrop
 from actionmae.data.synthetic.body import JOINT, Array
 from actionmae.data.synthetic.draws import generator
 from actionmae.data.synthetic.figure import Capsules
@@ -14,7 +14,7 @@ from actionmae.data.synthetic.performance import perform
 from actionmae.data.synthetic.raycast import cast_boxes, cast_capsules
 from actionmae.data.synthetic.render import Recording, render_clip
 from actionmae.data.synthetic.scene import Camera, Light, draw_light, draw_room, place_sensor
-from actionmae.data.synthetic.sensors import ColorSensor, DepthSensor
+from actionmae.data.synthetic.sensors import ColorSensor, DepthFrame, DepthSensor
 from actionmae.data.synthetic.sheet import jet, sheet
 
 WAVE = parse_name("S001C001P001R001A023")
@@ -161,17 +161,15 @@ def test_coordinates_land_on_the_body(wave: Recording) -> None:
         assert seen.reshape(128, 128)[v, u].all()
 
 
-def empty_scene(depth_mm: float, infrared: float = 0.5, size: tuple[int, int] = (64, 48)) -> tuple[Camera, object]:
+def empty_scene(depth_mm: float, infrared: float, size: tuple[int, int]) -> tuple[Camera, Backdrop]:
     """A wall across the whole view."""
     eye = camera(size)
-    room, light = draw_room(0, 1), draw_light(0, 1, "x")
-    backdrop = build_backdrop(eye, room, light, (), 0.0)
+    backdrop = build_backdrop(eye, draw_room(0, 1), (), 0.0)
     wall = np.full((size[1], size[0]), depth_mm / 1000, np.float32)
-    flat = np.full_like(wall, infrared)
-    return eye, dataclasses.replace(backdrop, depth=wall, infrared=flat, cosine=np.ones_like(wall))
+    return eye, dataclasses.replace(backdrop, depth=wall, echo=np.full_like(wall, infrared))
 
 
-def measure(depth_mm: float, figure: Capsules, infrared: float = 0.5, size: tuple[int, int] = (64, 48)) -> object:
+def measure(depth_mm: float, figure: Capsules, infrared: float = 0.5, size: tuple[int, int] = (64, 48)) -> DepthFrame:
     eye, backdrop = empty_scene(depth_mm, infrared, size)
     return DepthSensor(eye, backdrop, np.random.default_rng(0), np.random.default_rng(0)).measure(figure, 0)
 
@@ -214,8 +212,10 @@ def test_infrared_does_not_see_the_lamps_but_rgb_does() -> None:
     pictures = []
     for strength in (0.05, 1.0):
         light = Light(lamp=np.array([0.0, 2.4, -1.0]), color=np.full(3, strength), ambient=np.full(3, strength / 2))
-        backdrops = [build_backdrop(eye, draw_room(0, 1), light, (), 0.0) for eye in (color, depth)]
-        rgb = ColorSensor(color, backdrops[0], light, generator(0, "a"), shrink=False).expose(show.capsules, 0)
+        room = draw_room(0, 1)
+        backdrops = [build_backdrop(eye, room, (), 0.0) for eye in (color, depth)]
+        lit = light_backdrop(backdrops[0], color, room, light)
+        rgb = ColorSensor(color, backdrops[0], lit, light, generator(0, "a"), shrink=False).expose(show.capsules, 0)
         frame = DepthSensor(depth, backdrops[1], generator(0, "b"), generator(0, "c")).measure(show.capsules, 0)
         pictures.append((rgb, frame.infrared, frame.millimetres))
     (dark, ir, mm), (bright, same_ir, same_mm) = pictures

@@ -22,85 +22,99 @@ SHADOW_REACH, SHADOW_CELLS = 3.0, 192
 
 @dataclass(frozen=True, kw_only=True)
 class Backdrop:
-    """The still scene of one camera.
+    """The shape of the still scene as one camera sees it.
 
     Attributes:
         rays: [h, w, 3] as `Camera.rays`.
         depth: [h, w] metres.
-        color: [h, w, 3] linear light that reaches the colour camera.
-        infrared: [h, w] reflectance × cosine towards the camera.
-        cosine: [h, w] between the surface and the ray, 0 = grazing.
-        floor: [Q] flat indices of floor pixels on which shadows may fall; `floor_cell` [Q] their flat shadow cells;
-            `floor_direct` [Q, 3] the lamp's part of their colour.
+        surface: [h, w] which of the room's surfaces (`Room.colors`).
+        normal: [h, w, 3] unit, sign free, camera coordinates.
+        echo: [h, w] infrared reflectance × cosine towards the camera.
     """
 
     rays: Image
     depth: Image
+    surface: NDArray[np.int64]
+    normal: Image
+    echo: Image
+
+
+@dataclass(frozen=True, kw_only=True)
+class LitBackdrop:
+    """The colours of the still scene.
+
+    Attributes:
+        color: [h, w, 3] linear light that reaches the camera.
+        floor: [Q] flat indices of floor pixels on which shadows may fall.
+        floor_cell: [Q] their flat shadow cells.
+        floor_direct: [Q, 3] the lamp's part of their colour.
+    """
+
     color: Image
-    infrared: Image
-    cosine: Image
     floor: NDArray[np.int64]
     floor_cell: NDArray[np.int64]
     floor_direct: Image
 
 
-def build_backdrop(camera: Camera, room: Room, light: Light, furniture: Sequence[Array], facing: float) -> Backdrop:
-    """Cast and light the room and a take's furniture once.
+def build_backdrop(camera: Camera, room: Room, furniture: Sequence[Array], facing: float) -> Backdrop:
+    """Cast the room and a take's furniture once.
 
     Args:
         camera: Colour or depth camera.
         room: The room.
-        light: Its light.
-        furniture: Boxes in axes turned by `facing`.
+        furniture: Boxes (lowest, highest corner) in axes turned by `facing`; of the last surface of the room.
         facing: Radians.
     """
     rays = camera.rays()
-    depth, face = cast_boxes(
-        camera, rays, room.walls * [-1, 0, -1], room.walls * [1, 0, 1] + [0, 2.7, 0], room.turn, inside=True
-    )
-    surface, normal_turn, axis = face.copy(), np.full(depth.shape, room.turn), face // 2
+    low, high = room.walls * [-1, 0, -1], room.walls * [1, 1, 1]
+    depth, surface = cast_boxes(camera, rays, low, high, room.turn, inside=True)
+    normal = _axes(camera, room.turn)[surface // 2]
     boxes = [(box, room.turn) for box in room.boxes] + [(box, facing) for box in furniture]
     for number, (box, turn) in enumerate(boxes):
-        box_depth, face = cast_boxes(camera, rays, box[0], box[1], turn)
-        nearer = box_depth < depth
-        depth = np.where(nearer, box_depth, depth)
-        surface[nearer], axis[nearer], normal_turn[nearer] = (
-            min(6 + number, len(room.colors) - 1),
-            face[nearer] // 2,
-            turn,
-        )
-    normal = _normals(camera, rays, axis, normal_turn)
-    points = (rays * depth[..., None]) @ camera.axes.astype(np.float32) + camera.position.astype(np.float32)
-    albedo = _texture(room, surface, points)
-    lamp = light.lamp.astype(np.float32) - points
-    distance = np.sqrt(dots(lamp, lamp))
-    world_normal = normal @ camera.axes.astype(np.float32)
-    toward = np.abs(dots(world_normal, lamp)) / distance
-    direct = albedo * (toward * np.minimum(6.0 / (distance**2 + 1.0), 1.5))[..., None] * light.color.astype(np.float32)
+        window = _window(camera, box, turn)
+        box_depth, face = cast_boxes(camera, rays[window], box[0], box[1], turn)
+        nearer = box_depth < depth[window]
+        depth[window][nearer] = box_depth[nearer]
+        surface[window][nearer] = min(6 + number, len(room.colors) - 1)
+        normal[window][nearer] = _axes(camera, turn)[face[nearer] // 2]
     cosine = np.abs(dots(normal, rays)) / np.sqrt(dots(rays, rays))
+    echo = np.asarray(room.infrared.astype(np.float32)[surface] * cosine, dtype=np.float32)
+    return Backdrop(rays=rays, depth=depth, surface=surface, normal=normal, echo=echo)
+
+
+def light_backdrop(backdrop: Backdrop, camera: Camera, room: Room, light: Light) -> LitBackdrop:
+    """Colour and light what a colour camera's backdrop shows."""
+    axes = camera.axes.astype(np.float32)
+    points: Image = (backdrop.rays * backdrop.depth[..., None]) @ axes + camera.position.astype(np.float32)
+    albedo = _texture(room, backdrop.surface, points)
+    lamp = light.lamp.astype(np.float32) - points
+    distance2 = dots(lamp, lamp)
+    toward = np.abs(dots(backdrop.normal @ axes, lamp)) / np.sqrt(distance2)
+    direct = albedo * (toward * np.minimum(6.0 / (distance2 + 1.0), 1.5))[..., None] * light.color.astype(np.float32)
     cell = np.floor((points[..., [0, 2]] + SHADOW_REACH) * (SHADOW_CELLS / (2 * SHADOW_REACH))).astype(np.int64)
-    floor = np.flatnonzero((surface == _FLOOR) & (cell >= 0).all(-1) & (cell < SHADOW_CELLS).all(-1))
-    flat_cell = (cell[..., 1] * SHADOW_CELLS + cell[..., 0]).ravel()[floor]
-    return Backdrop(
-        rays=rays,
-        depth=depth.astype(np.float32),
-        color=(direct + albedo * light.ambient.astype(np.float32)).astype(np.float32),
-        infrared=(room.infrared.astype(np.float32)[surface] * cosine).astype(np.float32),
-        cosine=cosine.astype(np.float32),
+    near = (np.minimum(cell[..., 0], cell[..., 1]) >= 0) & (np.maximum(cell[..., 0], cell[..., 1]) < SHADOW_CELLS)
+    floor = np.flatnonzero((backdrop.surface == _FLOOR) & near)
+    return LitBackdrop(
+        color=np.asarray(direct + albedo * light.ambient.astype(np.float32), dtype=np.float32),
         floor=floor,
-        floor_cell=flat_cell,
-        floor_direct=direct.reshape(-1, 3)[floor].astype(np.float32),
+        floor_cell=(cell[..., 1] * SHADOW_CELLS + cell[..., 0]).ravel()[floor],
+        floor_direct=np.asarray(direct.reshape(-1, 3)[floor], dtype=np.float32),
     )
 
 
-def _normals(camera: Camera, rays: Image, axis: NDArray[np.int64], turn: Array) -> Image:
-    """[h, w, 3] unit normals (sign free) in camera coordinates, from each pixel's box axis and that box's rotation."""
-    normal = np.zeros_like(rays)
-    for angle in np.unique(turn):
-        axes = (turned(float(angle)) @ camera.axes.T).astype(np.float32)  # the box's axes in camera coordinates
-        here = turn == angle
-        normal[here] = axes[axis[here]]
-    return normal
+def _axes(camera: Camera, turn: float) -> Image:
+    """[3, 3] a turned box's axes (rows) in camera coordinates."""
+    return np.asarray(turned(turn) @ camera.axes.T, dtype=np.float32)
+
+
+def _window(camera: Camera, box: Array, turn: float) -> tuple[slice, slice]:
+    """Rows and columns that can see a box; all of them if it reaches behind the camera."""
+    corners = np.array(np.meshgrid(*box.T)).reshape(3, -1).T @ turned(turn)
+    if camera.to_camera(corners)[:, 2].min() < 0.1:
+        return np.s_[:, :]
+    pixels = camera.project(corners)
+    (left, upper), (right, lower) = np.floor(pixels.min(0)), np.ceil(pixels.max(0)) + 1
+    return np.s_[max(int(upper), 0) : max(int(lower), 0), max(int(left), 0) : max(int(right), 0)]
 
 
 def _texture(room: Room, surface: NDArray[np.int64], points: Image) -> Image:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from actionmae.data.layouts.ntu import SampleName
 from actionmae.data.synthetic.actions import ACTIONS
-from actionmae.data.synthetic.backdrop import build_backdrop
+from actionmae.data.synthetic.backdrop import build_backdrop, light_backdrop
 from actionmae.data.synthetic.body import Array
 from actionmae.data.synthetic.draws import generator
 from actionmae.data.synthetic.performance import Performance, perform
@@ -86,10 +86,11 @@ def render_clip(
     light = draw_light(seed, name.setup, f"P{name.subject}R{name.repetition}A{name.action}")
     shrink = size[0][1] < _OVERSAMPLED_BELOW
     fine = color.enlarged(2) if shrink else color
-    backdrop = build_backdrop(fine, room, light, show.furniture, show.facing)
-    color_sensor = ColorSensor(fine, backdrop, light, generator(seed, "color noise", name), shrink=shrink)
+    backdrop = build_backdrop(fine, room, show.furniture, show.facing)
+    lit = light_backdrop(backdrop, fine, room, light)
+    color_sensor = ColorSensor(fine, backdrop, lit, light, generator(seed, "color noise", name), shrink=shrink)
     rgb = [color_sensor.expose(show.capsules, frame) for frame in range(num_frames)]
-    backdrop = build_backdrop(depth, room, light, show.furniture, show.facing)
+    backdrop = build_backdrop(depth, room, show.furniture, show.facing)
     gain = generator(seed, "infrared lamp", name.setup)
     depth_sensor = DepthSensor(depth, backdrop, generator(seed, "depth noise", name), gain)
     frames = [depth_sensor.measure(show.capsules, frame) for frame in range(num_frames)]

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actionmae.data.synthetic.backdrop import SHADOW_CELLS, SHADOW_REACH, Backdrop
+from actionmae.data.synthetic.backdrop import SHADOW_CELLS, SHADOW_REACH, Backdrop, LitBackdrop
 from actionmae.data.synthetic.body import Array
 from actionmae.data.synthetic.figure import HEAD, PLAIN, PRINT, STRIPES, Capsules
 from actionmae.data.synthetic.raycast import Hits, Image, cast_capsules, dots
@@ -41,30 +41,38 @@ class ColorSensor:
     Args:
         camera: What is cast; with `shrink` twice the frame's size in each direction.
         backdrop: Of that camera.
+        lit: Its colours.
         light: The room's light.
         rng: Of the noise.
         shrink: Average 2 × 2 rays for each pixel of the frame.
     """
 
     def __init__(
-        self, camera: Camera, backdrop: Backdrop, light: Light, rng: np.random.Generator, *, shrink: bool
+        self,
+        camera: Camera,
+        backdrop: Backdrop,
+        lit: LitBackdrop,
+        light: Light,
+        rng: np.random.Generator,
+        *,
+        shrink: bool,
     ) -> None:
-        self._camera, self._backdrop, self._light = camera, backdrop, light
+        self._camera, self._backdrop, self._lit, self._light = camera, backdrop, lit, light
         width, height = (side // 2 for side in camera.size) if shrink else camera.size
         self._size = (width, height)
         self._noise = _Noise(rng, (height, width, 3))
         # Automatic exposure, which gives up halfway where it is dark.
-        self._gain = float(np.clip((0.3 / (float(backdrop.color.mean()) + 1e-6)) ** 0.5, 0.5, 2.2))
+        self._gain = float(np.clip((0.3 / (float(lit.color.mean()) + 1e-6)) ** 0.5, 0.5, 2.2))
 
     def expose(self, capsules: Capsules, frame: int) -> NDArray[np.uint8]:
         """[h, w, 3] one frame."""
-        backdrop = self._backdrop
-        hits = cast_capsules(self._camera, backdrop.rays, capsules, frame, backdrop.depth)
-        image = backdrop.color.copy()
+        lit = self._lit
+        hits = cast_capsules(self._camera, self._backdrop.rays, capsules, frame, self._backdrop.depth)
+        image = lit.color.copy()
         flat = image.reshape(-1, 3)
-        shadow = _shadow(capsules, frame, self._light).ravel()[backdrop.floor_cell]
+        shadow = _shadow(capsules, frame, self._light).ravel()[lit.floor_cell]
         dark = np.flatnonzero(shadow)
-        flat[backdrop.floor[dark]] -= backdrop.floor_direct[dark] * shadow[dark, None]
+        flat[lit.floor[dark]] -= lit.floor_direct[dark] * shadow[dark, None]
         flat[hits.pixel] = self._shade(capsules, hits)
         if self._size != self._camera.size:
             image = np.asarray(cv2.resize(image, self._size, interpolation=cv2.INTER_AREA), dtype=np.float32)
@@ -158,7 +166,7 @@ class DepthSensor:
         """One frame."""
         backdrop = self._backdrop
         hits = cast_capsules(self._camera, backdrop.rays, capsules, frame, backdrop.depth)
-        surface, reflect = backdrop.depth.copy(), backdrop.infrared.copy()
+        surface, reflect = backdrop.depth.copy(), backdrop.echo.copy()
         person = np.zeros(surface.shape, dtype=np.bool_)
         rays = backdrop.rays.reshape(-1, 3)[hits.pixel]
         cosine = np.abs(dots(hits.normal, rays)) / np.sqrt(dots(rays, rays))
