@@ -10,8 +10,9 @@ UV_HOME := .uv
 
 # The first interpreter that is new enough; another one by `make PYTHON3=/path/to/python install`.
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
-PYTHON3 ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.14; do \
-	$$name -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$name && break; done)
+# (Searched once, and only if something has to be installed.)
+PYTHON3 ?= $(eval PYTHON3 := $(shell for name in python3 python3.13 python3.12 python3.11 python3.14; do \
+	$$name -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$name && break; done))$(PYTHON3)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint install clean
