@@ -85,7 +85,8 @@ def build_backdrop(camera: Camera, room: Room, furniture: Sequence[Array], facin
 def light_backdrop(backdrop: Backdrop, camera: Camera, room: Room, light: Light) -> LitBackdrop:
     """Colour and light what a colour camera's backdrop shows."""
     axes = camera.axes.astype(np.float32)
-    points: Image = (backdrop.rays * backdrop.depth[..., None]) @ axes + camera.position.astype(np.float32)
+    seen = (backdrop.rays * backdrop.depth[..., None]) @ axes + camera.position.astype(np.float32)
+    points = np.asarray(seen, dtype=np.float32)
     albedo = _texture(room, backdrop.surface, points)
     lamp = light.lamp.astype(np.float32) - points
     distance2 = dots(lamp, lamp)
