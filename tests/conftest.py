@@ -8,7 +8,7 @@ os.environ["TRANSFORMERS_OFFLINE"] = "1"
 
 # jaxtyping's shapes are checked by beartype in every function of the package, in tests only. The hook must be there
 # before the package is imported, and it breaks torch.compile: tests of compiled code run a subprocess without it
-# (helpers.processes), and ACTIONMAE_NO_HOOK=1 runs a whole session without it.
+# (helpers.processes), and ACTIONMAE_NO_HOOK=1 switches it off altogether.
 if os.environ.get("ACTIONMAE_NO_HOOK") != "1":
     from jaxtyping import install_import_hook
 
