@@ -21,7 +21,7 @@ from actionmae.core.tensors import ClipBatch
 from actionmae.data.framing import cut_region
 from actionmae.data.manifest import ClipRow
 from actionmae.data.readers import ArrayStream, Stream, open_stream
-from actionmae.data.sampling import clip_generator, frame_indices, sample_positions, window_indices
+from actionmae.data.sampling import FrameChoice, clip_generator, frame_indices, sample_positions, window_indices
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class ClipDataset(Dataset[ClipSample]):
         seed: Of the draws, at least 0.
         cache: Keep what was read in memory (training: whole streams, cut to the region; otherwise the chosen frames).
             It lives in the process that reads, so use it with `num_workers=0`, or call `preload` first.
-        random_frames: False = uniform frames in training, too (Table 9's "temporal random sampling" switched off).
+        frames: How training frames are chosen: "random" (§4.1), "segments" or "uniform"; see `sample_positions`.
 
     Attributes:
         rows: Those that have some modality.
@@ -81,7 +81,7 @@ class ClipDataset(Dataset[ClipSample]):
         train: bool,
         seed: int = 0,
         cache: bool = False,
-        random_frames: bool = True,
+        frames: FrameChoice = "random",
     ) -> None:
         self.rows = tuple(row for row in rows if row.files.keys() & set(modalities.names))
         self.classes = tuple(classes)
@@ -94,7 +94,7 @@ class ClipDataset(Dataset[ClipSample]):
         if len(self.rows) < len(rows):
             logger.info("%d of %d clips have none of %r: left out", len(rows) - len(self.rows), len(rows), modalities)
         self.labels = tuple(self._label(row) for row in self.rows)
-        self._random = train and random_frames
+        self._frames: FrameChoice = frames if train else "uniform"
         self._seed = seed
         # In shared memory, so that workers that outlive an epoch see the next one's number.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
@@ -118,7 +118,7 @@ class ClipDataset(Dataset[ClipSample]):
         row = self.rows[index]
         specs = [spec for spec in self.modalities if spec.name in row.files]
         sample = ClipSample(sample=row.sample, label=self.labels[index], modalities=self.modalities)
-        arrays = self._uniform(row, specs) if not self._random else self._draw(row, specs)
+        arrays = self._uniform(row, specs) if self._frames == "uniform" else self._draw(row, specs)
         for spec in specs:
             _fill(sample, spec, arrays[spec.name])
         return sample
@@ -155,7 +155,8 @@ class ClipDataset(Dataset[ClipSample]):
         arrays = {}
         for spec in specs:
             rng = clip_generator(self._seed, int(self._epoch), row.sample, spec.num_frames)
-            arrays[spec.name] = _read(streams[spec.name], spec, sample_positions(spec.num_frames, longest, rng))
+            positions = sample_positions(spec.num_frames, longest, rng, segments=self._frames == "segments")
+            arrays[spec.name] = _read(streams[spec.name], spec, positions)
         return arrays
 
     def _stream(self, row: ClipRow, spec: ModalitySpec) -> Stream:

@@ -6,9 +6,12 @@ A moment is a *position*, the share of the clip's duration (0–1): streams of d
 from __future__ import annotations
 
 import zlib
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+FrameChoice = Literal["random", "segments", "uniform"]
 
 
 def clip_generator(seed: int, epoch: int, sample: str, num_frames: int) -> np.random.Generator:
@@ -23,7 +26,9 @@ def clip_generator(seed: int, epoch: int, sample: str, num_frames: int) -> np.ra
     return np.random.default_rng([seed, epoch, zlib.crc32(sample.encode()), num_frames])
 
 
-def sample_positions(num_frames: int, longest: int, rng: np.random.Generator | None = None) -> NDArray[np.float64]:
+def sample_positions(
+    num_frames: int, longest: int, rng: np.random.Generator | None = None, *, segments: bool = False
+) -> NDArray[np.float64]:
     """Draw T positions in ascending order.
 
     Args:
@@ -31,6 +36,7 @@ def sample_positions(num_frames: int, longest: int, rng: np.random.Generator | N
         longest: Frames of the clip's longest stream, at least 1.
         rng: Training: T different frames of the longest stream, uniformly at random (§4.1 "temporal random sampling"; a
             stream shorter than T repeats every frame as equally as possible). None: the centres of T equal segments.
+        segments: Training: one position at random in each of T equal segments instead (Wang et al. 2016, TSN).
 
     Returns:
         [T] float64 in 0–1.
@@ -42,6 +48,8 @@ def sample_positions(num_frames: int, longest: int, rng: np.random.Generator | N
         raise ValueError(f"cannot choose {num_frames} of {longest} frames: give at least 1 each")
     if rng is None:
         return (np.arange(num_frames) + 0.5) / num_frames
+    if segments:
+        return (np.arange(num_frames) + rng.random(num_frames)) / num_frames
     whole, rest = divmod(num_frames, longest)
     chosen = np.repeat(np.arange(longest), whole)
     chosen = np.concatenate([chosen, rng.choice(longest, size=rest, replace=False)])

@@ -17,6 +17,7 @@ from actionmae.core.modality import Mirror, ModalitySet, ModalitySpec
 from actionmae.core.tensors import ClipBatch
 from actionmae.data.coordinates import center_joints, mirror_joints, mirror_signal, signal_spread, turn_joints
 from actionmae.data.pixels import to_float
+from actionmae.data.sampling import FrameChoice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,8 @@ class AugmentConfig:
         jitter_strength: s: factors in 1 − s … 1 + s, hue turned by up to ± s/4 of the circle. §4.1 gives no numbers.
         depth_jitter: The same on JET-coloured depth (Table 9 shows that it harms).
         independent: Crop and mirror each modality on its own, not all of a clip alike.
-        random_frames: Random frames, not uniform ones (Table 9); the data set reads this.
+        frames: Which frames the data set reads: "random" (Table 9's temporal random sampling), "segments" (one in each
+            of T equal parts: every part of the motion is seen) or "uniform" (as in testing).
         joint_rotation: Turn joints about the vertical axis by up to ± this many degrees.
         joint_scale: Scale joints by 1 ± up to this share.
         joint_noise: Standard deviation of noise on every coordinate in metres.
@@ -50,7 +52,7 @@ class AugmentConfig:
     jitter_strength: float = 0.4
     depth_jitter: bool = False
     independent: bool = False
-    random_frames: bool = True
+    frames: FrameChoice = "random"
     joint_rotation: float = 0.0
     joint_scale: float = 0.0
     joint_noise: float = 0.0

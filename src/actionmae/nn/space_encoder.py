@@ -17,6 +17,8 @@ from jaxtyping import Bool, Float
 from timm.layers.norm_act import freeze_batch_norm_2d
 from torch import Tensor, nn
 
+from actionmae.nn.grid_cnn import GridCNN
+
 Norm = Literal["batch", "frozen", "group"]
 
 SPACE_TIME_ENCODERS = ("r2plus1d_18",)
@@ -47,7 +49,8 @@ class SpaceEncoder(nn.Module):
     """Eq. 1 with a timm network: per-frame features, averaged over space, projected to C where the widths differ.
 
     Args:
-        name: Any timm model, for example resnet34 (paper), resnet18, vit_tiny_patch16_224, vit_small_patch16_224.
+        name: Any timm model, for example resnet34 (paper), resnet18, vit_tiny_patch16_224, vit_small_patch16_224; or
+            grid_cnn, a small network for small frames.
         embed_dim: C.
         frame_shape: (channels, H, W).
         pretrained: Load timm's ImageNet weights.
@@ -72,7 +75,12 @@ class SpaceEncoder(nn.Module):
         super().__init__()
         self.name = name
         self.embed_dim = embed_dim
-        self.network = _create_timm(name, frame_shape, pretrained=pretrained, weights=weights, norm=norm)
+        if name == "grid_cnn":
+            if pretrained or weights is not None:
+                raise ValueError("grid_cnn has no pretrained weights: train it from scratch, or choose a timm encoder")
+            self.network = GridCNN(in_chans=frame_shape[0], num_features=embed_dim, norm_layer=_NORM_LAYERS[norm])
+        else:
+            self.network = _create_timm(name, frame_shape, pretrained=pretrained, weights=weights, norm=norm)
         if norm == "frozen":
             self.network = freeze_batch_norm_2d(self.network)
         width = self.network.num_features
@@ -147,6 +155,13 @@ def nearest_available(frame_available: Bool[Tensor, "R T"]) -> Tensor:
 
 def _group_norm(channels: int, **_: Any) -> nn.GroupNorm:
     return nn.GroupNorm(math.gcd(32, channels), channels)
+
+
+_NORM_LAYERS: dict[str, Callable[[int], nn.Module]] = {
+    "batch": nn.BatchNorm2d,
+    "frozen": nn.BatchNorm2d,
+    "group": _group_norm,
+}
 
 
 def _create_timm(name: str, frame_shape: tuple[int, ...], *, pretrained: bool, weights: Path | None, norm: Norm) -> Any:

@@ -187,7 +187,7 @@ def train_loader(
         train=True,
         seed=seed,
         cache=config.cache,
-        random_frames=config.augment.random_frames,
+        frames=config.augment.frames,
     )
     batches = EpochBatches(dataset, batch_size=config.batch_size, seed=seed, epoch=epoch, rank=rank, world=world)
     return DataLoader(

@@ -108,7 +108,7 @@ def test_training_draws_are_shared_in_time_and_change_with_epoch_and_seed_only(r
     assert drawn(0) == drawn(0)
     assert len({tuple(drawn(epoch)) for epoch in range(6)}) > 3
     assert drawn(0) != drawn(0, seed=1)
-    assert drawn(5, random_frames=False) == [2, 7, 12, 17]
+    assert drawn(5, frames="uniform") == [2, 7, 12, 17]
 
 
 @pytest.mark.parametrize("train", [True, False])

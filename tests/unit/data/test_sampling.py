@@ -33,6 +33,14 @@ def test_training_takes_no_frame_twice_if_there_are_enough(num_frames: int, long
     assert counts.max() <= -(-num_frames // longest)
 
 
+@given(num_frames=SIZES, seed=st.integers(0, 1000))
+def test_segments_give_one_position_each(num_frames: int, seed: int) -> None:
+    positions = sample_positions(num_frames, 50, np.random.default_rng(seed), segments=True)
+    assert np.floor(positions * num_frames).tolist() == list(range(num_frames))
+    other = sample_positions(num_frames, 50, np.random.default_rng(seed + 1), segments=True)
+    assert (positions != other).any()
+
+
 def test_test_takes_the_centres_of_equal_segments() -> None:
     assert frame_indices(sample_positions(4, 40), 40).tolist() == [5, 15, 25, 35]
     assert frame_indices(sample_positions(4, 4), 4).tolist() == [0, 1, 2, 3]

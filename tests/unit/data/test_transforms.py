@@ -80,7 +80,7 @@ def test_test_time_is_the_centre_crop_normalised(batch: ClipBatch) -> None:
         ({"joint_noise": 0.05}, {"skeleton"}),
         ({"signal_scale": 0.2}, {"inertial"}),
         ({"signal_noise": 0.2}, {"inertial"}),
-        ({"random_frames": False}, set()),
+        ({"frames": "uniform"}, set()),
         ({"independent": True}, set()),
     ],
 )
