@@ -1,0 +1,1 @@
+"""Whole experiments: what the demo and the tables of the documentation run."""

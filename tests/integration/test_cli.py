@@ -1,0 +1,210 @@
+"""The verbs, from the command line's words to files and exit codes."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from actionmae.cli import VERBS, main
+from helpers.tiny_recordings import MODALITIES, write_recordings
+
+TINY = "embed_dim: 16, num_heads: 2, mlp_dim: 32, time_depth: 1, mae_depth: 1, fusion_depth: 1, action_mae: true"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_recordings(tmp_path_factory.mktemp("recordings"), missing=True)
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory, manifest: Path) -> Path:
+    path = tmp_path_factory.mktemp("config") / "tiny.yaml"
+    settings = {"data": {"manifest": str(manifest), "modalities": list(MODALITIES), "batch_size": 8}}
+    settings |= {"model": yaml.safe_load(f"{{{TINY}}}"), "optim": {"lr": 0.01, "epochs": 2}}
+    settings |= {"engine": {"accelerator": "cpu", "progress": False, "threads": 1}}
+    path.write_text(yaml.safe_dump(settings))
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, config: Path) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "first"
+    assert main(["train", "--config", str(config), "--run", str(folder)]) == 0
+    return folder
+
+
+def test_train_leaves_a_run_folder(run: Path) -> None:
+    names = {path.name for path in run.iterdir() if not path.name.startswith("events.")}
+    wanted = "config.yaml metrics.csv checkpoints model scores.npz robustness.json robustness.csv robustness.md"
+    assert names == {*wanted.split(), "evaluation.json"}
+    assert any(path.name.startswith("events.out.tfevents") for path in run.iterdir())
+    provenance = json.loads((run / "model" / "config.json").read_text())["provenance"]
+    assert provenance["clips"] == {"train": 24, "val": 0, "test": 9}
+    assert provenance["missing_rates"]["sound"] == pytest.approx(1 / 3)
+    assert provenance["settings"]["optim"]["epochs"] == 2
+    assert "| A+X |" in (run / "model" / "README.md").read_text()
+
+
+def test_the_written_settings_repeat_the_run(run: Path, tmp_path: Path) -> None:
+    command = ["train", "--config", str(run / "config.yaml"), "--run", str(tmp_path / "again")]
+    assert main(command) == 0
+    weights = [folder / "model" / "model.safetensors" for folder in (run, tmp_path / "again")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+def test_bare_flags_and_overrides(config: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["train", "--config", str(config), "--run", str(tmp_path / "run"), "--optim.epochs", "1"]
+    words += ["--init", f"[{run / 'model'}]", "--data.val_subjects", "[2]", "--select", "val"]
+    assert main(words) == 0
+    assert len((tmp_path / "run" / "metrics.csv").read_text().splitlines()) == 2
+    assert main(words) == 2
+    assert "is finished: go on with --resume true" in capsys.readouterr().err
+    assert main([*words, "--resume"]) == 0
+
+
+def test_evaluate_prints_and_writes_the_table(
+    run: Path, manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["evaluate", "--model", str(run / "model"), "--manifest", str(manifest), "--out", str(tmp_path / "e")]
+    assert main([*words, "--frame-loss", "--accelerator", "cpu"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("subset")
+    assert "top-1 by share of lost spans: 0 %:" in printed
+    assert (tmp_path / "e" / "robustness.json").read_bytes() == (run / "robustness.json").read_bytes()
+
+
+def test_report_compares_runs(run: Path, manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "report.html"
+    words = ["report", f"seeds={run}", f"seeds={run.parent / '.' / 'first' / '..' / 'first'}", f"other={run}"]
+    assert main([*words, "--out", str(out), "--manifest", str(manifest), "--title", "Tiny"]) == 0
+    assert capsys.readouterr().out.split() == [str(out.with_suffix(suffix)) for suffix in (".html", ".md", ".csv")]
+    assert "<title>Tiny</title>" in out.read_text()
+
+
+def test_predict_as_text_and_json(run: Path, manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clip = manifest.parent / "clip2_inertial.npy"
+    assert main(["predict", str(run / "model"), f"inertial={clip}", "--top", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "from inertial (missing: sound)"
+    assert len(lines) == 3
+    assert main(["predict", str(run / "model"), f"inertial={clip}", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["available"] == ["inertial"]
+
+
+def test_embed_writes_tokens(run: Path, manifest: Path, tmp_path: Path) -> None:
+    out = tmp_path / "tokens.npz"
+    assert main(["embed", "--model", str(run / "model"), "--manifest", str(manifest), "--out", str(out)]) == 0
+    with np.load(out, allow_pickle=False) as file:
+        assert file["tokens"].shape == file["filled"].shape == (33, 2, 16)
+        assert list(file["modalities"]) == ["inertial", "sound"]
+        missing = ~file["available"]
+        assert missing.any()
+        assert (file["tokens"][missing] == 0).all()
+        assert (np.abs(file["filled"][missing]).max(axis=1) > 0).all()
+        assert len(set(file["sample_ids"])) == 33
+
+
+BAD = {
+    "no such verb": (["trian"], "unknown verb 'trian': choose one of demo, prepare, train"),
+    "missing argument": (["evaluate", "--manifest", "m.csv"], r"model"),
+    "unknown argument": (["evaluate", "--modle", "x"], "modle"),
+    "wrong type": (["train", "--run", "x", "--data.manifest", "m.csv", "--optim.epochs", "many"], "optim.epochs"),
+    "out of range": (
+        ["train", "--run", "x", "--data.manifest", "m.csv", "--optim.lr", "-1"],
+        "optim.lr is -1.0: give a",
+    ),
+    "missing manifest": (
+        ["train", "--run", "{tmp}", "--data.manifest", "nowhere.csv"],
+        "manifest nowhere.csv does not",
+    ),
+    "no model folder": (["predict", "nowhere", "rgb=a.avi"], "nowhere is no model folder"),
+    "input without name": (
+        ["predict", "{run}/model", "a.avi"],
+        "input 'a.avi' cannot be used: give each modality once",
+    ),
+    "unknown modality": (["predict", "{run}/model", "rgb=a.avi"], "unknown modality 'rgb'"),
+    "missing recording": (["predict", "{run}/model", "sound=a.npy"], "sound recording a.npy does not exist"),
+    "no scores": (["report", "{tmp}"], "no scores at"),
+    "tokens not npz": (
+        ["embed", "--model", "{run}/model", "--manifest", "{manifest}", "--out", "tokens.csv"],
+        "out is tokens.csv: give a file name that ends in .npz",
+    ),
+    "no root": (["prepare", "--layout", "utd_mhad", "--out", "{tmp}"], "layout utd_mhad needs --root"),
+    "root of rendered": (
+        ["prepare", "--layout", "synthetic", "--out", "{tmp}", "--root", "x"],
+        "root x was given, but synthetic recordings are rendered",
+    ),
+    "too few clips": (["demo", "--out", "{tmp}", "--clips", "3"], "clips is 3: give at least 24"),
+    "select without clips": (
+        ["train", "--config", "{config}", "--run", "{tmp}/r", "--select", "val"],
+        "select is 'val' but there are no validation clips",
+    ),
+    "method and model": (
+        ["train", "--config", "{config}", "--run", "{tmp}/r", "--method.name", "plain"],
+        "set method.name action_mae and model.action_mae true together",
+    ),
+    "device": (
+        ["evaluate", "--model", "{run}/model", "--manifest", "{manifest}", "--devices", "0"],
+        "devices is 0: give at least 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_sentence_and_exit_code_2(
+    name: str, run: Path, manifest: Path, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words, sentence = BAD[name]
+    values = {"run": run, "manifest": manifest, "config": config, "tmp": tmp_path}
+    assert main([word.format(**values) for word in words]) == 2
+    error = capsys.readouterr().err.strip()
+    assert sentence in error
+    assert len(error.splitlines()) == 1, error
+
+
+def test_an_unknown_label_is_one_sentence(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = write_recordings(tmp_path / "other", classes=("clap", "sit down", "jump"))
+    assert main(["evaluate", "--model", str(run / "model"), "--manifest", str(other)]) == 2
+    assert "has label 'jump', which is none of the model's 3 classes" in capsys.readouterr().err
+
+
+def test_debug_shows_the_traceback(run: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="is no model folder"):
+        main(["predict", "nowhere", "rgb=a.avi", "--debug"])
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_info:
+        main([verb, "--help"])
+    assert exit_info.value.code == 0
+    text = capsys.readouterr().out
+    assert f"actionmae {verb}" in text
+    assert "--config" in text
+
+
+def test_overview_names_every_verb_and_imports_nothing_heavy() -> None:
+    heavy = "print(sorted({'torch', 'lightning', 'av'} & set(sys.modules)))"
+    code = f"import sys, actionmae.cli as c; c.main(['--help']); {heavy}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert all(verb in done.stdout for verb in VERBS)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.count(".") >= 2
