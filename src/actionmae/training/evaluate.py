@@ -31,6 +31,7 @@ def evaluate_model(
     protocol: str = "split",
     split: str = "test",
     frame_loss: bool = False,
+    specialists: Mapping[str, float] | None = None,
     devices: int = 1,
     accelerator: str = "auto",
     batch_size: int = 32,
@@ -46,6 +47,7 @@ def evaluate_model(
         protocol: As in `DataConfig`.
         split: train, val, test, or all.
         frame_loss: Also lose frames: single ones, and everything after some moment.
+        specialists: Top-1 in percent of models trained on one subset alone, by subset.
         devices: Processes.
         accelerator: auto, cpu or cuda.
         batch_size: Clips per batch.
@@ -68,7 +70,7 @@ def evaluate_model(
         progress=None if progress is None else lambda done: progress(done, len(rows)),
     )
     facts = {"model": str(model_folder), "manifest": str(manifest), "protocol": protocol, "split": split}
-    table = write_scores(scores, out, facts=facts)
+    table = write_scores(scores, out, facts=facts, specialists=specialists)
     curves = []
     if frame_loss:
         model.to(pick_device(accelerator))
@@ -78,17 +80,20 @@ def evaluate_model(
     return table, curves
 
 
-def write_scores(scores: SubsetScores, folder: Path, *, facts: Mapping[str, Any]) -> RobustnessTable:
+def write_scores(
+    scores: SubsetScores, folder: Path, *, facts: Mapping[str, Any], specialists: Mapping[str, float] | None = None
+) -> RobustnessTable:
     """Write scores.npz, the robustness table as .json, .csv and .md, and evaluation.json.
 
     Args:
         scores: Of one model.
         folder: Made if needed.
         facts: JSON-ready: what was scored on what. The command and the date are added.
+        specialists: Top-1 in percent of models trained on one subset alone, by subset.
     """
     folder.mkdir(parents=True, exist_ok=True)
     scores.save(folder / "scores.npz")
-    table = RobustnessTable.from_scores(scores)
+    table = RobustnessTable.from_scores(scores, specialists)
     facts = {**facts, "command": command_line(), "date": datetime.now(UTC).isoformat(timespec="seconds")}
     write_text(folder / "evaluation.json", json.dumps(facts, indent=2) + "\n")
     for suffix, text in (("json", table.to_json()), ("csv", table.to_csv()), ("md", table.to_markdown())):

@@ -189,6 +189,8 @@ def train_loader(
         cache=config.cache,
         frames=config.augment.frames,
     )
+    if config.cache and config.num_workers > 0:
+        dataset.preload()  # once, before the workers are forked, not once in each of them
     batches = EpochBatches(dataset, batch_size=config.batch_size, seed=seed, epoch=epoch, rank=rank, world=world)
     return DataLoader(
         dataset,

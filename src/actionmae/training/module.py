@@ -65,16 +65,16 @@ class TrainingModule(LightningModule):
         return batch.to(device, non_blocking=True)
 
     def on_train_epoch_start(self) -> None:
-        """Start the epoch's means."""
+        """Start the epoch's means, and dropout's randomness: runs resume at epoch ends, so a seed per epoch will do."""
         self.meter.reset()
+        torch.manual_seed(draw_seed(self.seed, "dropout", self.current_epoch, self.global_rank))
 
     def on_train_batch_start(self, batch: ClipBatch, batch_idx: int) -> None:
-        """The learning rate as a function of the epoch, and dropout's randomness as one of the step."""
+        """Set the learning rate, a function of the (fractional) epoch."""
         rate = learning_rate(self.optim, self.current_epoch + batch_idx / int(self.trainer.num_training_batches))
         for optimizer in self.trainer.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
-        torch.manual_seed(self._seed("dropout", batch_idx))
 
     def training_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
         """Transform on the device, one step of the method, the sum of its losses."""

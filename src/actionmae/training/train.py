@@ -31,7 +31,7 @@ from actionmae.training.module import TrainingModule
 from actionmae.training.optim import OptimConfig
 from actionmae.training.progress import ProgressBar
 from actionmae.training.run_folder import RunFolder, plain
-from actionmae.training.scoring import ClipScorer
+from actionmae.training.scoring import ClipScorer, pick_device
 
 log = logging.getLogger(__name__)
 
@@ -103,8 +103,12 @@ def train(
         loader=functools.partial(train_loader, clips, data, seed=engine.seed),
         seed=engine.seed,
     )
+    if engine.compile:
+        compile_encoders(network)
     _fit(module, folder, clips=clips, data=data, engine=engine, select=select, resume=resume)
     if _is_first_process():
+        # Lightning leaves the weights on the CPU.
+        network.to(pick_device("cpu" if engine.accelerator == "cpu" else "auto"))
         facts = provenance(settings, clips, initialised)
         _finish(network, folder, clips=clips, data=data, select=select, score=score, facts=facts)
     return folder.model
@@ -113,6 +117,13 @@ def train(
 def _is_first_process() -> bool:
     """Known from the environment before any process group exists (SLURM, torchrun, Lightning's own launcher)."""
     return int(getattr(rank_zero_only, "rank", 0)) == 0
+
+
+def compile_encoders(network: MultiModalClassifier) -> None:
+    """Compile the frame encoders, where the time goes. How many rows they get differs from batch to batch."""
+    for spec, stream in zip(network.modalities, network.encoders, strict=True):
+        if spec.kind == "frames":
+            stream.space.network.compile(dynamic=True)  # type: ignore[union-attr]
 
 
 def _check(clips: TrainingClips, engine: EngineConfig, select: Select) -> None:
@@ -159,9 +170,12 @@ def _fit(
             reason = str(error).strip().splitlines()[0]
             raise ValueError(f"this machine cannot run engine {engine}: {reason}") from error
         checkpoint = folder.last if resume and folder.last.is_file() else None
-        trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
-    if trainer.state.status == "interrupted":
-        raise KeyboardInterrupt
+        try:
+            trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
+        except SystemExit as stop:
+            if trainer.interrupted and isinstance(stop.__context__, KeyboardInterrupt):
+                raise KeyboardInterrupt from None
+            raise
 
 
 @contextmanager

@@ -1,0 +1,123 @@
+"""Precision, divergence, interruption, fine-tuning and what a run writes down."""
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from actionmae.methods import MethodConfig, Supervised
+from actionmae.nn.classifier import MultiModalClassifier
+from actionmae.nn.config import ClassifierConfig
+from actionmae.training.engine import EngineConfig
+from actionmae.training.loaders import DataConfig
+from actionmae.training.optim import OptimConfig
+from actionmae.training.train import compile_encoders, train
+from helpers.builders import tiny_modalities
+from helpers.tiny_recordings import MODALITIES, write_recordings
+
+TINY = ClassifierConfig(
+    embed_dim=16, num_heads=2, mlp_dim=32, time_depth=1, mae_depth=1, fusion_depth=1, action_mae=True
+)
+
+
+@pytest.fixture(autouse=True)
+def _threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> DataConfig:
+    manifest = write_recordings(tmp_path_factory.mktemp("recordings"), missing=True)
+    return DataConfig(manifest=manifest, modalities=MODALITIES, batch_size=8, cache=True, val_subjects=("2",))
+
+
+def engine(**changes: object) -> EngineConfig:
+    return EngineConfig(accelerator="cpu", progress=False, threads=1, **changes)
+
+
+def test_it_learns(data: DataConfig, tmp_path: Path) -> None:
+    optim = OptimConfig(lr=1e-2, epochs=12, schedule="cosine", clip_norm=1.0)
+    train(tmp_path / "run", data=data, model=TINY, optim=optim, engine=engine())
+    top1 = {
+        row["subset"]: row["top1"] for row in json.loads((tmp_path / "run" / "robustness.json").read_text())["rows"]
+    }
+    assert min(top1.values()) > 60, "three classes with separate means are learnt from any sensor"
+
+
+def test_bf16_and_best_epoch(data: DataConfig, tmp_path: Path) -> None:
+    optim = OptimConfig(lr=1e-2, epochs=3)
+    model = train(
+        tmp_path / "run", data=data, model=TINY, optim=optim, engine=engine(precision="bf16-mixed"), select="val"
+    )
+    assert (model / "model.safetensors").is_file()
+    assert (tmp_path / "run" / "checkpoints" / "best.pt").is_file()
+
+
+def test_without_scoring_the_test_clips_stay_unseen(data: DataConfig, tmp_path: Path) -> None:
+    model = train(
+        tmp_path / "run", data=data, model=TINY, optim=OptimConfig(epochs=1), engine=engine(save_every=5), score=False
+    )
+    assert not (tmp_path / "run" / "scores.npz").exists()
+    assert "No test clips were scored" in (model / "README.md").read_text()
+    assert (tmp_path / "run" / "checkpoints" / "last.ckpt").is_file(), "the last epoch is always kept"
+
+
+def test_divergence_is_one_sentence(data: DataConfig, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"the loss of epoch \d is nan: training diverged; lower optim.lr"):
+        train(tmp_path / "run", data=data, model=TINY, optim=OptimConfig(lr=1e30, epochs=5), engine=engine())
+
+
+def test_an_interruption_arrives(data: DataConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Supervised, "step", interrupt)
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path / "run", data=data, model=TINY, engine=engine())
+    finally:
+        signal.signal(signal.SIGINT, handler)  # Lightning ignores further ones
+    assert not (tmp_path / "run" / "model").exists()
+
+
+def test_a_machine_without_the_accelerator_is_one_sentence(data: DataConfig, tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(ValueError, match="this machine cannot run engine"):
+        train(tmp_path / "run", data=data, model=TINY, engine=EngineConfig(accelerator="gpu", progress=False))
+
+
+def test_fine_tuning_from_specialists_is_written_down(data: DataConfig, tmp_path: Path) -> None:
+    plain = ClassifierConfig(embed_dim=16, num_heads=2, mlp_dim=32, time_depth=1, fusion_depth=1)
+    specialists = []
+    for modality in MODALITIES:
+        only = DataConfig(manifest=data.manifest, modalities=(modality,), batch_size=8)
+        run = tmp_path / str(modality["name"])
+        method = MethodConfig(name="plain")
+        optim = OptimConfig(epochs=1)
+        specialists.append(train(run, data=only, model=plain, method=method, optim=optim, engine=engine()))
+    model = train(
+        tmp_path / "run", data=data, model=TINY, optim=OptimConfig(epochs=1), engine=engine(), init=specialists
+    )
+    done = json.loads((model / "config.json").read_text())["provenance"]["initialised"]
+    assert done["loaded"] == {
+        "encoder of inertial": str(specialists[0]),
+        "encoder of sound": str(specialists[1]),
+    }
+    assert done["new"] == ["ActionMAE", "fusion", "classifier"]
+
+
+def test_only_frame_encoders_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **options: compiled.append((self, options)))
+    config = ClassifierConfig(embed_dim=16, num_heads=2, mlp_dim=32, space_encoder="test_resnet")
+    model = MultiModalClassifier(modalities=tiny_modalities("skeleton", "rgb"), classes=("a", "b"), config=config)
+    compile_encoders(model)
+    assert compiled == [(model.encoders[1].space.network, {"dynamic": True})]
