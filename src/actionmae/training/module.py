@@ -65,12 +65,14 @@ class TrainingModule(LightningModule):
         return batch.to(device, non_blocking=True)
 
     def on_train_epoch_start(self) -> None:
-        """Start the epoch's means, and dropout's randomness: runs resume at epoch ends, so a seed per epoch will do."""
+        """Start the epoch's means."""
         self.meter.reset()
-        torch.manual_seed(draw_seed(self.seed, "dropout", self.current_epoch, self.global_rank))
 
     def on_train_batch_start(self, batch: ClipBatch, batch_idx: int) -> None:
-        """Set the learning rate, a function of the (fractional) epoch."""
+        """Set the learning rate, a function of the (fractional) epoch; seed dropout."""
+        if batch_idx == 0:
+            # Runs resume at epoch ends, so once an epoch will do; not earlier: loaders draw a seed when they start.
+            torch.manual_seed(self._seed("dropout", 0))
         rate = learning_rate(self.optim, self.current_epoch + batch_idx / int(self.trainer.num_training_batches))
         for optimizer in self.trainer.optimizers:
             for group in optimizer.param_groups:
