@@ -59,3 +59,11 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$$uv pip install --python $(BIN)/python -r $(VENV)/requirements.txt; \
 	$$uv pip install --python $(BIN)/python --no-deps --editable .
 	@touch $@
+
+UTD_CELLS := depth skeleton inertial sum concat transformer modality_dropout action_mae \
+	modality_dropout_token_heads action_mae_token_heads
+
+.PHONY: utd-mhad
+utd-mhad: $(INSTALLED) ## train every UTD-MHAD cell with three seeds; goes on where it stopped (data/utd-person must be prepared)
+	@for seed in 0 1 2; do for cell in $(UTD_CELLS); do echo $$cell $$seed; done; done | xargs -P 2 -L 1 sh -c \
+	'.venv/bin/actionmae train --config configs/utd_mhad/$$0.yaml --run runs/utd_mhad/$$0/$$1 --engine.seed $$1 --engine.progress false --resume true || exit 255'

@@ -84,7 +84,7 @@ class SignalEncoder(nn.Module):
         self.embed_dim = embed_dim
         self.network = nn.Sequential(
             nn.BatchNorm1d(channels),  # sensors' units differ by orders of magnitude
-            nn.Conv1d(channels, hidden // 2, 5, padding=2),
+            nn.Conv1d(channels, hidden // 2, 5, stride=2, padding=2),
             nn.BatchNorm1d(hidden // 2),
             nn.GELU(),
             nn.Conv1d(hidden // 2, hidden, 5, stride=2, padding=2),
