@@ -1,0 +1,92 @@
+"""Sizes, models and batches that the benchmarks share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from actionmae.core.tensors import ClipBatch
+from actionmae.nn.classifier import MultiModalClassifier, build_classifier
+
+NAMES = ("rgb", "depth", "ir")
+NUM_CLASSES = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """How large everything is.
+
+    Attributes:
+        encoders: timm networks; the last is the paper's.
+        embed_dim: C.
+        mlp_dim: Feed-forward width of the transformers.
+        frames: T.
+        pixels: Height and width.
+        clips: B of everything but the training step.
+        step_frames: T of the training step, for which the paper's size is too large on two cores.
+        step_pixels: Its height and width.
+        matmul: Side of the square matrices that measure the machine.
+        rounds: Repeats.
+        loop_steps: Steps of one round of the training loop.
+    """
+
+    encoders: tuple[str, ...] = ("resnet18", "resnet34")
+    embed_dim: int = 512
+    mlp_dim: int = 2048
+    frames: int = 16
+    pixels: int = 224
+    clips: int = 1
+    step_frames: int = 8
+    step_pixels: int = 112
+    matmul: int = 4096
+    rounds: int = 3
+    loop_steps: int = 20
+
+
+TINY = Sizes(
+    encoders=("resnet10t",),
+    embed_dim=32,
+    mlp_dim=32,
+    frames=2,
+    pixels=32,
+    clips=2,
+    step_frames=2,
+    step_pixels=32,
+    matmul=64,
+    rounds=2,
+    loop_steps=2,
+)
+"""A second or two in all: shows that the benchmarks run, and nothing about speed."""
+
+
+def make_model(sizes: Sizes, encoder: str, *, device: str, step: bool = False) -> MultiModalClassifier:
+    """ActionMAE with transformer fusion on R+D+I; random weights."""
+    torch.manual_seed(0)
+    frames, pixels = (sizes.step_frames, sizes.step_pixels) if step else (sizes.frames, sizes.pixels)
+    model = build_classifier(
+        [{"name": name, "num_frames": frames, "shape": [3, pixels, pixels]} for name in NAMES],
+        NUM_CLASSES,
+        space_encoder=encoder,
+        embed_dim=sizes.embed_dim,
+        mlp_dim=sizes.mlp_dim,
+        action_mae=True,
+    )
+    return model.eval().to(device)
+
+
+def make_batch(model: MultiModalClassifier, available: Sequence[Sequence[bool]], *, device: str) -> ClipBatch:
+    """Random clips as they leave the device transform; a modality that no row has is no key."""
+    generator = torch.Generator().manual_seed(0)
+    have = torch.tensor(available)
+    clips = {
+        spec.name: torch.randn(len(have), spec.num_frames, *spec.shape, generator=generator)
+        for slot, spec in enumerate(model.modalities)
+        if have[:, slot].any()
+    }
+    batch = ClipBatch(
+        clips=clips,
+        available=have,
+        labels=torch.randint(NUM_CLASSES, (len(have),), generator=generator),
+        sample_ids=[f"clip{row}" for row in range(len(have))],
+    )
+    return batch.validate(model.modalities).to(device)
