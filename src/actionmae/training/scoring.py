@@ -3,6 +3,7 @@
 Shards are not padded and merged by sample id, so every clip counts exactly once on any number of processes.
 """
 
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -111,7 +112,7 @@ def score_model(
     Args:
         model_folder: Model.
         rows: Clips.
-        devices: Processes; with GPUs, one on each.
+        devices: Processes; with GPUs one on each, on the CPU one thread each.
         accelerator: auto, cpu or cuda.
         batch_size: Clips per batch and process.
         num_workers: Decoding processes per process.
@@ -122,14 +123,16 @@ def score_model(
     """
     if devices == 1:
         return _score_shard(model_folder, rows, 0, accelerator, batch_size, num_workers, progress)
-    pick_device(accelerator)
+    # Spawned processes import everything again; forked ones must not touch CUDA, nor macOS's frameworks.
+    forks = pick_device(accelerator).type == "cpu" and sys.platform != "darwin"
     if devices < 1:
         raise ValueError(f"devices is {devices}: give at least 1")
     with tempfile.TemporaryDirectory() as folder:
-        mp.spawn(  # type: ignore[attr-defined, no-untyped-call]
+        mp.start_processes(  # type: ignore[attr-defined, no-untyped-call]
             _worker,
             args=(devices, model_folder, list(rows), accelerator, batch_size, num_workers, Path(folder)),
             nprocs=devices,
+            start_method="fork" if forks else "spawn",
         )
         shards = [SubsetScores.load(path) for path in sorted(Path(folder).glob("*.npz"))]
         return merge(shards)
@@ -175,5 +178,5 @@ def _worker(
 ) -> None:
     shard = rows[rank::world]
     if shard:
-        torch.set_num_threads(max(1, torch.get_num_threads() // world))
+        torch.set_num_threads(1)  # a forked process has lost its parent's thread pool
         _score_shard(model_folder, shard, rank, accelerator, batch_size, num_workers).save(out / f"{rank}.npz")
