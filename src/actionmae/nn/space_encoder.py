@@ -39,10 +39,15 @@ def gather_scatter(
     rows, frames = x.shape[:2]
     flat = x.flatten(0, 1)
     if available is None or bool(available.all()):
-        return encoder(flat).reshape(rows, frames, width)
+        return _encode(encoder, flat).reshape(rows, frames, width)
     index = available.flatten().nonzero().flatten()
-    encoded = encoder(flat[index])
+    encoded = _encode(encoder, flat[index])
     return encoded.new_zeros(rows * frames, width).index_copy(0, index, encoded).reshape(rows, frames, width)
+
+
+def _encode(encoder: Callable[[Tensor], Tensor], frames: Tensor) -> Tensor:
+    """A single frame goes in twice: BatchNorm refuses to train on one value per channel."""
+    return encoder(frames.expand(2, *frames.shape[1:]))[:1] if len(frames) == 1 else encoder(frames)
 
 
 class SpaceEncoder(nn.Module):
