@@ -99,6 +99,8 @@ def train(
     optim: OptimConfig,
     engine: EngineConfig,
     init: list[Path] | None = None,
+    init_parts: Literal["all", "encoders", "space"] = "all",
+    freeze_init: bool = False,
     select: Literal["last", "val"] = "last",
     score: bool = True,
     resume: bool = False,
@@ -114,6 +116,8 @@ def train(
         optim: Optimiser and schedule.
         engine: Devices, precision, seed.
         init: Model folders to fine-tune from: one gives all that fits, several give their encoders.
+        init_parts: What is taken from them: all, encoders (space and time) or space.
+        freeze_init: Train only the rest.
         select: Which epoch is the result: the last, or the best on the validation clips.
         score: Score the test clips at the end.
         resume: Go on from the last checkpoint, if there is one.
@@ -129,6 +133,8 @@ def train(
         optim=optim,
         engine=engine,
         init=tuple(init or ()),
+        init_parts=init_parts,
+        freeze_init=freeze_init,
         select=select,
         score=score,
         resume=resume,

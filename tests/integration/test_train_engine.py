@@ -108,8 +108,9 @@ def test_fine_tuning_from_specialists_is_written_down(data: DataConfig, tmp_path
     )
     done = json.loads((model / "config.json").read_text())["provenance"]["initialised"]
     assert done["loaded"] == {
-        "encoder of inertial": str(specialists[0]),
-        "encoder of sound": str(specialists[1]),
+        f"{kind} encoder of {name}": str(folder)
+        for name, folder in zip(("inertial", "sound"), specialists, strict=True)
+        for kind in ("space", "time")
     }
     assert done["new"] == ["ActionMAE", "fusion", "classifier"]
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from safetensors.torch import load_file
 from torch import Tensor
@@ -16,6 +16,9 @@ from actionmae.nn.checkpoint import read_config
 from actionmae.nn.classifier import MultiModalClassifier
 
 log = logging.getLogger(__name__)
+
+Parts = Literal["all", "encoders", "space"]
+"""What is taken from saved models: all that fits; space and time encoders; space encoders only (Table 7d)."""
 
 _BY_SLOT = ("encoders.", "token_heads.", "fusion.heads.")
 _BY_CLASS = ("token_heads.", "fusion.heads.", "fusion.head.")
@@ -34,7 +37,7 @@ class Initialised:
     new: tuple[str, ...]
 
 
-def initialise(model: MultiModalClassifier, folders: Sequence[Path]) -> Initialised:
+def initialise(model: MultiModalClassifier, folders: Sequence[Path], *, parts: Parts = "all") -> Initialised:
     """Load whatever fits from model folders, in place.
 
     One folder gives everything that the two models share: encoders by modality name, ActionMAE, fusion, and the
@@ -43,6 +46,7 @@ def initialise(model: MultiModalClassifier, folders: Sequence[Path]) -> Initiali
     Args:
         model: The new model.
         folders: Model folders.
+        parts: What is taken from them.
 
     Raises:
         FileNotFoundError: If a folder is no model folder.
@@ -54,7 +58,10 @@ def initialise(model: MultiModalClassifier, folders: Sequence[Path]) -> Initiali
     for folder in folders:
         config = read_config(folder)
         weights = load_file(folder / "model.safetensors")
-        for key, tensor in _renamed(weights, config, model, encoders_only=len(folders) > 1).items():
+        encoders_only = len(folders) > 1 or parts != "all"
+        for key, tensor in _renamed(weights, config, model, encoders_only=encoders_only).items():
+            if parts == "space" and ".space." not in key:
+                continue
             part = _part(key, model)
             if source.setdefault(part, str(folder)) != str(folder):
                 raise ValueError(f"the {part} is in {source[part]} and in {folder}: give each modality once")
@@ -65,9 +72,9 @@ def initialise(model: MultiModalClassifier, folders: Sequence[Path]) -> Initiali
                     f"the {part} in {folder} does not fit this model ({key} is {tuple(tensor.shape)}): "
                     "use the same encoder, embed_dim, time_depth and norm"
                 )
-    parts = list(dict.fromkeys(_part(key, model) for key in wanted))
-    new = tuple(part for part in parts if any(_part(key, model) == part for key in wanted.keys() - found.keys()))
-    loaded = {part: source[part] for part in parts if part not in new}
+    every = list(dict.fromkeys(_part(key, model) for key in wanted))
+    new = tuple(part for part in every if any(_part(key, model) == part for key in wanted.keys() - found.keys()))
+    loaded = {part: source[part] for part in every if part not in new}
     if not loaded:
         raise ValueError(
             f"nothing in {', '.join(map(str, folders))} fits this model with {', '.join(model.modalities.names)}: "
@@ -113,7 +120,27 @@ def _part(key: str, model: MultiModalClassifier) -> str:
     words = {"encoders.": "encoder of", "token_heads.": "token head of", "fusion.heads.": "classifier of"}
     for prefix, word in words.items():
         if key.startswith(prefix):
-            return f"{word} {model.modalities.names[int(key[len(prefix) :].split('.', 1)[0])]}"
+            slot, rest = key[len(prefix) :].split(".", 1)
+            kind = f"{rest.split('.', 1)[0]} " if prefix == "encoders." else ""
+            return f"{kind}{word} {model.modalities.names[int(slot)]}"
     return {"fusion.head": "classifier", "action_mae": "ActionMAE"}.get(
         key.rsplit(".", 1)[0] if key.startswith("fusion.head.") else key.split(".", 1)[0], "fusion"
     )
+
+
+def freeze(model: MultiModalClassifier, done: Initialised) -> None:
+    """Train only what is new: loaded parts get no gradient, so that the optimiser leaves them as they are.
+
+    Their BatchNorm statistics are kept by `keep_frozen`, which must follow every `model.train()`.
+    """
+    for name, parameter in model.named_parameters():
+        if _part(name, model) in done.loaded:
+            parameter.requires_grad = False
+
+
+def keep_frozen(model: MultiModalClassifier) -> None:
+    """Put every module whose own and inner parameters are all frozen into eval mode (BatchNorm, dropout)."""
+    for module in model.modules():
+        parameters = list(module.parameters())
+        if parameters and not any(parameter.requires_grad for parameter in parameters):
+            module.eval()

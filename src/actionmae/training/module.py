@@ -13,6 +13,7 @@ from actionmae.core.tensors import ClipBatch
 from actionmae.data.transforms import AugmentConfig, transform
 from actionmae.methods import Supervised
 from actionmae.training.draws import draw_generator, draw_seed
+from actionmae.training.init import keep_frozen
 from actionmae.training.meter import Meter
 from actionmae.training.optim import OptimConfig, build_optimizer, learning_rate
 
@@ -65,8 +66,9 @@ class TrainingModule(LightningModule):
         return batch.to(device, non_blocking=True)
 
     def on_train_epoch_start(self) -> None:
-        """Start the epoch's means."""
+        """Start the epoch's means; what is frozen stays in eval mode."""
         self.meter.reset()
+        keep_frozen(self.method.model)
 
     def on_train_batch_start(self, batch: ClipBatch, batch_idx: int) -> None:
         """Set the learning rate, a function of the (fractional) epoch; seed dropout."""

@@ -25,7 +25,7 @@ from actionmae.training.callbacks import EpochEnd
 from actionmae.training.card import model_card
 from actionmae.training.engine import EngineConfig
 from actionmae.training.evaluate import command_line, write_scores
-from actionmae.training.init import Initialised, initialise
+from actionmae.training.init import Initialised, Parts, freeze, initialise
 from actionmae.training.loaders import DataConfig, TrainingClips, read_clips, train_loader
 from actionmae.training.module import TrainingModule
 from actionmae.training.optim import OptimConfig
@@ -52,6 +52,8 @@ def train(
     optim: OptimConfig = _PAPER_OPTIM,
     engine: EngineConfig = _ENGINE,
     init: Sequence[Path] = (),
+    init_parts: Parts = "all",
+    freeze_init: bool = False,
     select: Select = "last",
     score: bool = True,
     resume: bool = False,
@@ -69,6 +71,8 @@ def train(
         optim: Optimiser and schedule.
         engine: Devices, precision, seed.
         init: Model folders to fine-tune from: one gives all that fits, several give their encoders.
+        init_parts: What is taken from them: all, encoders (Table 7d: S+T) or space (S).
+        freeze_init: Train only the rest.
         select: Which epoch is the result: the last, or the best on the validation clips (mean top-1 over subsets).
         score: Write the robustness report of the test clips.
         resume: Go on from the last checkpoint, if there is one; a finished run is left as it is.
@@ -83,7 +87,14 @@ def train(
     """
     folder = RunFolder(Path(run))
     settings: dict[str, Any] = {"run": run, "data": data, "model": model, "method": method, "optim": optim}
-    settings |= {"engine": engine, "init": tuple(init), "select": select, "score": score}
+    settings |= {
+        "engine": engine,
+        "init": tuple(init),
+        "init_parts": init_parts,
+        "freeze_init": freeze_init,
+        "select": select,
+        "score": score,
+    }
     if _is_first_process():
         folder.prepare(settings, resume=resume, overwrite=overwrite)
     if resume and folder.finished and folder.epochs_done >= optim.epochs:
@@ -95,7 +106,11 @@ def train(
     _check(clips, engine, select)
     torch.manual_seed(engine.seed)
     network = MultiModalClassifier(modalities=clips.modalities, classes=clips.classes, config=model)
-    initialised = initialise(network, init) if init else None
+    initialised = initialise(network, init, parts=init_parts) if init else None
+    if freeze_init:
+        if initialised is None:
+            raise ValueError("freeze_init is set but nothing is loaded: name model folders with init")
+        freeze(network, initialised)
     module = TrainingModule(
         method=build_method(method, network),
         optim=optim,
