@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actionmae.core.modality import Value
-from actionmae.data.manifest import natural_key
+from actionmae.data.frame_files import list_frames
 
 _ENDINGS = (".jpg", ".jpeg", ".png")
 
@@ -20,7 +20,8 @@ class ImageFolder:
     """The images of one folder, sorted by the numbers in their names (2 before 10); 16-bit PNG is kept as it is.
 
     Args:
-        path: The folder. `001,.jpg` counts as an image, too (UWA3D Multiview II has such names).
+        path: The folder, or some of its files (see `frame_files`): "clip/*_rgb.jpg", "clip#3-60". `001,.jpg` counts as
+            an image, too (UWA3D Multiview II has such names).
         value: What the images mean: color [n, h, w, 3], gray [n, h, w, 1], flow [n, h, w, 2] (red and green) uint8;
             depth [n, h, w, 1] uint16 millimetres.
         rate: Frames per second, or None if unknown.
@@ -30,16 +31,15 @@ class ImageFolder:
         rate: As given.
 
     Raises:
-        ValueError: If the folder holds no image.
+        ValueError: If the folder holds no image, or not every frame that `path` asks for.
     """
 
     def __init__(self, path: Path, value: Value, rate: float | None = None) -> None:
-        files = [file for file in path.iterdir() if file.suffix.lower() in _ENDINGS]
-        if not files:
+        self._files = list_frames(path, _ENDINGS)
+        if not self._files:
             raise ValueError(f"folder {path} holds no images: give a folder of numbered .png or .jpg files")
-        self._files = sorted(files, key=lambda file: natural_key(file.name))
         self._value = value
-        self.num_frames = len(files)
+        self.num_frames = len(self._files)
         self.rate = rate
 
     def read(

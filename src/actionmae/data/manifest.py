@@ -10,9 +10,11 @@ import csv
 import dataclasses
 import difflib
 import os
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from actionmae.data.frame_files import on_disk
+from actionmae.data.natural_order import natural_key as natural_key
 
 _FACTS = ("sample", "label", "subject", "camera", "setup", "split")
 _SPLITS = ("train", "val", "test")
@@ -78,12 +80,6 @@ class Splits:
     train: tuple[ClipRow, ...]
     val: tuple[ClipRow, ...]
     test: tuple[ClipRow, ...]
-
-
-def natural_key(text: str) -> list[tuple[int, int, str]]:
-    """Sort key in which numbers count as numbers: a2 before a10."""
-    parts = re.split(r"(\d+)", text)
-    return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts if part]
 
 
 def read_manifest(path: Path | str, *, check_files: bool = True) -> Manifest:
@@ -233,7 +229,7 @@ def _row(path: Path, modalities: tuple[str, ...], cells: dict[str, str], check_f
             f"sample {facts['sample']!r} in {path} has no file in any modality: fill a cell or remove the row"
         )
     for name, file in files.items():
-        if check_files and not file.exists():
+        if check_files and not on_disk(file).exists():
             raise FileNotFoundError(f"{name} of sample {facts['sample']!r} in {path} does not exist: {file}")
     return ClipRow(files=files, **facts)
 

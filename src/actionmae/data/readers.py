@@ -3,7 +3,8 @@
 | form | kinds | which axis is time |
 | --- | --- | --- |
 | video file (see `video`) | frames | |
-| folder of images (see `image_folder`) | frames | the number in the file's name |
+| folder of images, or some of its files (see `frame_files`) | frames | the number in the file's name |
+| one text per frame, as NW-UCLA has them (see `skeleton_frames`) | joints | the number in the file's name |
 | `.skeleton` text of NTU RGB+D (see `skeleton_text`) | joints | |
 | `.mat` with one array | all | frames and joints: the last; signal and features: the first |
 | `.npy` | all | the first |
@@ -19,7 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actionmae.core.modality import ModalitySpec
+from actionmae.data.frame_files import on_disk
 from actionmae.data.image_folder import ImageFolder
+from actionmae.data.skeleton_frames import read_skeleton_frames
 from actionmae.data.skeleton_text import read_skeleton_text
 from actionmae.data.video import VideoStream
 
@@ -79,17 +82,21 @@ def open_stream(path: Path | str, spec: ModalitySpec) -> Stream:
         ValueError: If the form does not suit the modality's kind, or the content is broken; names the file.
     """
     path = Path(path)
-    if not path.exists():
+    place = on_disk(path)
+    if not place.exists():
         raise FileNotFoundError(f"{spec.name} recording {path} does not exist: check the manifest's cell")
     suffix = path.suffix.lower()
     if suffix in (".mat", ".npy"):
         array = _load_mat(path, spec) if suffix == ".mat" else _load_npy(path)
         return ArrayStream(_as_kind(path, array, spec), spec.rate)
     if spec.kind == "frames":
-        return ImageFolder(path, spec.value, spec.rate) if path.is_dir() else VideoStream(path, spec.value)
+        return ImageFolder(path, spec.value, spec.rate) if place.is_dir() else VideoStream(path, spec.value)
     if spec.kind == "joints" and suffix == ".skeleton":
         persons, joints, _ = spec.shape
         return ArrayStream(read_skeleton_text(path, num_persons=persons, num_joints=joints), spec.rate)
+    if spec.kind == "joints" and place.is_dir():
+        persons, joints, _ = spec.shape
+        return ArrayStream(read_skeleton_frames(path, num_persons=persons, num_joints=joints), spec.rate)
     forms = ".mat, .npy or .skeleton" if spec.kind == "joints" else ".mat or .npy"
     raise ValueError(f"{path} cannot be read as {spec.name} ({spec.kind}): give a {forms} file")
 

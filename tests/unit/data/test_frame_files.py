@@ -1,0 +1,117 @@
+"""Cells that name a folder, some of its files, or some of its frames."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from actionmae.core.modality import resolve
+from actionmae.data.frame_files import frame_number, list_frames, on_disk, with_numbers
+from actionmae.data.image_folder import ImageFolder
+from actionmae.data.manifest import ClipRow, read_manifest, write_manifest
+from actionmae.data.readers import open_stream
+from actionmae.data.skeleton_frames import read_skeleton_frames
+
+JPG, PNG = (".jpg",), (".png",)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """Colour frames 1–12 and depth frames 3–12 of one clip in one folder, numbers unpadded, `tc` different."""
+    folder = tmp_path / "clip"
+    folder.mkdir()
+    for number in range(1, 13):
+        cv2.imwrite(str(folder / f"frame_{number}_tc_{900 + 33 * number}_rgb.jpg"), np.full((8, 8, 3), 20 * number))
+        if number > 2:
+            image = np.full((4, 4), 100 * number, np.uint16)
+            cv2.imwrite(str(folder / f"frame_{number}_tc_{17 + 32 * number}_depth.png"), image)
+            cv2.imwrite(str(folder / f"frame_{number}_tc_{17 + 32 * number}_depth_vis.jpg"), np.zeros((4, 4, 3)))
+    return folder
+
+
+def test_a_pattern_takes_one_stream_of_a_folder_in_the_order_of_numbers(clip: Path) -> None:
+    names = [frame_number(file) for file in list_frames(clip / "*_rgb.jpg", JPG)]
+    assert names == list(range(1, 13))
+    assert len(list_frames(clip, JPG)) == 22
+    assert list_frames(clip / "*_rgb.jpg", PNG) == []
+    assert on_disk(clip / "*_rgb.jpg") == clip
+
+
+def test_numbers_take_the_frames_that_all_streams_have(clip: Path) -> None:
+    cell = with_numbers(clip / "*_rgb.jpg", [3, 4, 5, 8, 10, 9])
+    assert cell.name == "*_rgb.jpg#3-5,8-10"
+    assert [frame_number(file) for file in list_frames(cell, JPG)] == [3, 4, 5, 8, 9, 10]
+    assert on_disk(cell) == clip
+    folder = with_numbers(clip, [7])
+    assert (folder.name, on_disk(folder), len(list_frames(folder, PNG))) == ("clip#7", clip, 1)
+
+
+def test_a_frame_that_was_asked_for_must_be_there(clip: Path) -> None:
+    with pytest.raises(ValueError, match=r"frame 1 of .*#1-4 is missing: copy the folder again"):
+        ImageFolder(with_numbers(clip / "*_depth.png", range(1, 5)), "depth")
+
+
+def test_a_folder_whose_own_name_looks_like_numbers_is_a_folder(tmp_path: Path) -> None:
+    odd = tmp_path / "take#3"
+    odd.mkdir()
+    assert on_disk(odd) == odd
+
+
+def test_pairs_by_number_read_together(clip: Path) -> None:
+    rgb = open_stream(with_numbers(clip / "*_rgb.jpg", range(3, 13)), resolve("rgb"))
+    depth = open_stream(with_numbers(clip / "*_depth.png", range(3, 13)), resolve("depth"))
+    assert rgb.num_frames == depth.num_frames == 10
+    assert depth.read([0, 9])[:, 0, 0, 0].tolist() == [300, 1200]
+    assert abs(int(rgb.read([0])[0, 0, 0, 0]) - 60) < 3
+
+
+def test_a_manifest_holds_such_cells(clip: Path, tmp_path: Path) -> None:
+    cell = with_numbers(clip / "*_rgb.jpg", range(3, 13))
+    write_manifest(tmp_path / "manifest.csv", [ClipRow(sample="a", label="x", files={"rgb": cell})], ["x"])
+    (row,) = read_manifest(tmp_path / "manifest.csv").rows
+    assert row.files["rgb"] == cell
+    write_manifest(
+        tmp_path / "manifest.csv", [ClipRow(sample="a", label="x", files={"rgb": tmp_path / "no/*_rgb.jpg"})], ["x"]
+    )
+    with pytest.raises(FileNotFoundError, match="rgb of sample 'a'"):
+        read_manifest(tmp_path / "manifest.csv")
+
+
+def write_text(folder: Path, frame: int, text: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / f"frame_{frame}_tc_{frame * 40}_skeletons.txt").write_text(text)
+
+
+def joints(start: float) -> str:
+    return "".join(f"{start + joint},0.5,2,1\n" for joint in range(2))
+
+
+def test_skeleton_texts_one_per_frame(tmp_path: Path) -> None:
+    write_text(tmp_path / "s", 9, "1,2\n" + joints(0))
+    write_text(tmp_path / "s", 10, "2,2\n" + joints(5) + "1\n" + joints(8))
+    write_text(tmp_path / "s", 11, "0\n")
+    out = read_skeleton_frames(tmp_path / "s/*_skeletons.txt", num_persons=2, num_joints=2)
+    assert out.shape == (3, 2, 2, 3)
+    np.testing.assert_allclose(out[0, 0], [[0, 0.5, 2], [1, 0.5, 2]])
+    assert out[1, :, 0, 0].tolist() == [5, 8]
+    assert np.isnan(out[0, 1]).all()
+    assert np.isnan(out[2]).all()
+    spec = resolve({"name": "skeleton", "shape": [1, 2, 3], "mirror": None})
+    assert open_stream(tmp_path / "s", spec).read([0, 1]).shape == (2, 1, 2, 3)
+
+
+def test_broken_skeleton_texts_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    cases = {
+        "cut": ("1\n" + joints(0)[:-10], "has 1 joints, the modality 2"),
+        "word": ("1\na,b,c,d\n", "has the line 'a,b,c,d': a joint is x,y,z,confidence"),
+        "nan": ("1\nnan,0,0,1\n0,0,0,1\n", "has NaN or infinite joints"),
+        "nobody": ("0\n", "holds no body in any frame"),
+    }
+    for name, (text, message) in cases.items():
+        write_text(tmp_path / name, 1, text)
+        with pytest.raises(ValueError, match=message):
+            read_skeleton_frames(tmp_path / name, num_persons=1, num_joints=2)
+    with pytest.raises(ValueError, match="names no skeleton texts: give a folder and a pattern"):
+        read_skeleton_frames(tmp_path / "empty", num_persons=1, num_joints=2)
