@@ -17,7 +17,7 @@ from typing import Any
 from actionmae.data.layouts.protocol import Protocol
 from actionmae.data.manifest import ClipRow
 
-LAYOUTS = ("ntu", "utd_mhad")
+LAYOUTS = ("ntu60", "ntu120", "ntu", "nw_ucla", "utd_mhad", "uwa3d")
 """Names of the known layouts."""
 
 

@@ -1,4 +1,7 @@
-"""NTU RGB+D 60 and 120: sample names, class names, protocols, and the search for its files. No torch.
+"""Recordings named and stored as in NTU RGB+D, however many: names, classes, protocols, search for files. No torch.
+
+`ntu60` and `ntu120` are the published data sets, a choice of samples each; this layout takes all that it finds (parts
+of them, rendered recordings, one's own).
 
 Raw files, wherever below the root they were unpacked: `<sample>_rgb.avi`, `<sample>_ir.avi`, `<sample>.skeleton`,
 folders `<sample>/MDepth-%08d.png` (masked depth) or `<sample>/Depth-%08d.png` (full), and extracted frames
@@ -14,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from actionmae.data.layouts.completeness import missing_recordings
 from actionmae.data.layouts.protocol import Protocol
 from actionmae.data.manifest import ClipRow
 
@@ -47,22 +51,24 @@ CLASSES: tuple[str, ...] = (
 )  # fmt: skip
 """Class names in the order of the A numbers: A001 is the first, A120 the last; the first 60 are NTU RGB+D 60."""
 
-_TRAIN_60 = (1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38)
-_TRAIN_120_MORE = (
+TRAIN_60 = (1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38)
+TRAIN_120 = (
+    *TRAIN_60,
     45, 46, 47, 49, 50, 52, 53, 54, 55, 56, 57, 58, 59, 70, 74, 78, 80, 81, 82, 83, 84, 85, 86, 89, 91, 92, 93, 94, 95,
     97, 98, 100, 103,
 )  # fmt: skip
 
 
-def _ids(numbers: tuple[int, ...] | range) -> frozenset[str]:
+def ids(numbers: tuple[int, ...] | range) -> frozenset[str]:
+    """Numbers as manifests write them."""
     return frozenset(map(str, numbers))
 
 
 PROTOCOLS: dict[str, Protocol] = {
-    "cross-subject": Protocol(field="subject", train=_ids(_TRAIN_60)),
-    "cross-view": Protocol(field="camera", train=_ids((2, 3)), test=_ids((1,))),
-    "cross-subject-120": Protocol(field="subject", train=_ids(_TRAIN_60 + _TRAIN_120_MORE)),
-    "cross-setup": Protocol(field="setup", train=_ids(range(2, 33, 2))),
+    "cross-subject": Protocol(field="subject", train=ids(TRAIN_60)),
+    "cross-view": Protocol(field="camera", train=ids((2, 3)), test=ids((1,))),
+    "cross-subject-120": Protocol(field="subject", train=ids(TRAIN_120)),
+    "cross-setup": Protocol(field="setup", train=ids(range(2, 33, 2))),
 }
 """Cross-subject and cross-view of NTU RGB+D 60; cross-subject-120 and cross-setup of NTU RGB+D 120."""
 
@@ -158,6 +164,31 @@ def index(root: Path) -> tuple[list[ClipRow], list[str]]:
             del files["skeleton"]
             logger.info("%s: skeleton left out, as the list of missing skeletons says", name)
     return [_row(name, files) for name, files in sorted(found.items()) if files], problems
+
+
+def index_published(
+    root: Path, *, title: str, setups: int, actions: int, recordings: int
+) -> tuple[list[ClipRow], list[str]]:
+    """The samples of a published data set among those below `root`; what is missing is logged as a warning.
+
+    Args:
+        root: See `index`.
+        title: Its name.
+        setups: It has the setups 1 … this.
+        actions: It has the actions 1 … this.
+        recordings: The published number.
+    """
+    rows, problems = index(root)
+    kept = [row for row in rows if int(row.setup) <= setups and CLASSES.index(row.label) < actions]
+    if len(kept) < len(rows):
+        logger.info("%d samples below %s are none of %s: left out", len(rows) - len(kept), root, title)
+    if kept:
+        groups = tuple(map(str, range(1, setups + 1)))
+        for lack in missing_recordings(
+            title, kept, published=recordings, modalities=_MODALITIES, by="setup", groups=groups
+        ):
+            logger.warning("%s", lack)
+    return kept, problems
 
 
 def _row(name: SampleName, files: dict[str, tuple[int, Path]]) -> ClipRow:

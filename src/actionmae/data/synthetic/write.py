@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from actionmae.data.layouts.ntu import SampleName
 from actionmae.data.synthetic.actions import ACTIONS
+from actionmae.data.synthetic.image_files import whole_folder, write_image
 from actionmae.data.synthetic.render import Recording, Sizes, render_clip
 from actionmae.data.synthetic.skeleton_file import skeleton_text
 from actionmae.data.video import write_color_video, write_gray_video
@@ -189,17 +189,10 @@ def _around(person: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _write_images(folder: Path, frames: NDArray[np.uint16], prefix: str) -> None:
-    """A folder of 16-bit PNG, written under another name and renamed."""
-    unfinished = folder.with_name("unfinished-" + folder.name)
-    shutil.rmtree(unfinished, ignore_errors=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    for number, frame in enumerate(frames, start=1):
-        written, data = cv2.imencode(".png", frame, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-        if not written:
-            raise RuntimeError(f"OpenCV could not encode frame {number} of {folder}")
-        (unfinished / f"{prefix}-{number:08d}.png").write_bytes(data.tobytes())
-    unfinished.rename(folder)
+    """A folder of 16-bit PNG."""
+    with whole_folder(folder) as unfinished:
+        for number, frame in enumerate(frames, start=1):
+            write_image(unfinished / f"{prefix}-{number:08d}.png", frame)
 
 
 def _files(out: Path, name: SampleName, masked: bool) -> dict[str, Path]:

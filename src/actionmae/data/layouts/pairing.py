@@ -1,0 +1,37 @@
+"""Streams of one clip whose frames belong together by number. No torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from actionmae.data.frame_files import frame_number, list_frames, with_numbers
+
+_ENDINGS = (".jpg", ".jpeg", ".png", ".txt")
+
+
+def common_frames(cells: dict[str, Path]) -> dict[str, Path]:
+    """The same streams, cut to the frames that all of them have.
+
+    Args:
+        cells: By modality, as a manifest names them: a folder, or a folder and a pattern.
+
+    Returns:
+        The cells as they are where all streams have the same frame numbers; otherwise cells that name the common ones.
+        Streams without any file are left out.
+
+    Raises:
+        ValueError: If there is no file at all, or the streams have no frame in common.
+    """
+    numbers = {}
+    for name, cell in cells.items():
+        found = {frame_number(file) for file in list_frames(cell, _ENDINGS)} - {None}
+        if found:
+            numbers[name] = {number for number in found if number is not None}
+    if not numbers:
+        raise ValueError(f"{next(iter(cells.values()))} holds no frames: unpack its archive again")
+    common = set.intersection(*numbers.values())
+    if not common:
+        raise ValueError(f"{', '.join(numbers)} of {next(iter(cells.values()))} have no frame number in common")
+    return {
+        name: cells[name] if found == common else with_numbers(cells[name], common) for name, found in numbers.items()
+    }

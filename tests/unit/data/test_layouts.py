@@ -1,0 +1,202 @@
+"""Every layout finds rendered recordings in the original form of its data set; protocols are the published ones."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from actionmae.core.modality import resolve
+from actionmae.data.layouts import LAYOUTS, find_protocol, load_layout
+from actionmae.data.layouts.completeness import missing_recordings
+from actionmae.data.layouts.pairing import common_frames
+from actionmae.data.manifest import ClipRow, read_manifest, split_manifest
+from actionmae.data.prepare import prepare
+from actionmae.data.readers import open_stream
+from actionmae.data.synthetic.nw_ucla_files import KINECT_V1_JOINTS
+from helpers.raw_layouts import FRAMES, RAW, recording
+
+PROTOCOL = {
+    "ntu": "ntu/cross-subject",
+    "ntu60": "ntu60/cross-subject",
+    "ntu120": "ntu120/cross-subject",
+    "nw_ucla": "nw_ucla/cross-view",
+    "uwa3d": "uwa3d/paper",
+    "utd_mhad": "utd_mhad/cross-subject",
+}
+MODALITIES = {"ntu": ["rgb", "depth", "ir", "skeleton"], "nw_ucla": ["rgb", "depth", "skeleton"]}
+MODALITIES |= {"ntu60": MODALITIES["ntu"], "ntu120": MODALITIES["ntu"], "uwa3d": ["rgb", "depth"]}
+MODALITIES["utd_mhad"] = ["rgb", "depth", "skeleton", "inertial"]
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One rendered data set per form."""
+    forms = {name: RAW[name](tmp_path_factory.mktemp(name)) for name in ("ntu", "nw_ucla", "uwa3d", "utd_mhad")}
+    return forms | {"ntu60": forms["ntu"], "ntu120": forms["ntu"]}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_raw_recordings_become_a_manifest_with_both_splits(layout: str, raw: dict[str, Path], tmp_path: Path) -> None:
+    report = prepare(layout, raw[layout], tmp_path)
+    assert report.problems == ()
+    manifest = read_manifest(report.manifest)
+    assert list(manifest.modalities) == MODALITIES[layout]
+    assert all(list(row.files) == MODALITIES[layout] for row in manifest.rows)
+    assert len(manifest.classes) == 2
+    splits = split_manifest(manifest, PROTOCOL[layout])
+    assert len(splits.train) + len(splits.test) == report.num_clips
+    assert {row.label for row in splits.train} == {row.label for row in splits.test} == set(manifest.classes)
+    specs = load_layout(layout).specs
+    for row in manifest.rows:
+        for name, cell in row.files.items():
+            stream = open_stream(cell, resolve(specs.get(name, name)))
+            short = len({open_stream(c, resolve(specs.get(n, n))).num_frames for n, c in row.files.items()}) == 1
+            assert layout == "utd_mhad" or short, "frames of a clip are paired"
+            assert stream.num_frames > FRAMES / 2
+
+
+@pytest.mark.parametrize("layout", ["ntu60", "ntu120", "nw_ucla", "uwa3d"])
+def test_what_is_missing_of_the_published_set_is_told(
+    layout: str, raw: dict[str, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    published = {"ntu60": "56,880", "ntu120": "114,480", "nw_ucla": "1,475", "uwa3d": "1,070"}[layout]
+    with caplog.at_level(logging.WARNING):
+        rows, _ = load_layout(layout).index(raw[layout])
+    assert f"has {published} recordings, {len(rows)} were found" in caplog.text
+    if layout == "ntu60":
+        assert "nothing was found of setup 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17" in caplog.text
+
+
+def test_lacks_are_named_by_modality_and_place() -> None:
+    cell = Path("x")
+    both, alone = {"rgb": cell, "ir": cell}, {"rgb": cell}
+    rows = [ClipRow(sample=f"{at}", label="a", setup=f"{1 + at // 2}", files=both) for at in range(4)]
+    known = {"published": 4, "modalities": ("rgb", "ir"), "by": "setup", "groups": ("1", "2")}
+    assert missing_recordings("X", rows, **known) == []
+    rows += [ClipRow(sample="e", label="a", setup="3", files=alone)]
+    found = missing_recordings("X", rows, published=4, modalities=("rgb", "ir", "depth"), by="setup", groups=("1", "4"))
+    assert found == [
+        "X has 4 recordings, 5 were found",
+        "X: nothing was found of setup 4",
+        "X: ir is missing for 1 of 5 recordings, among them all of setup 3",
+        "X: no depth was found at all",
+    ]
+
+
+def test_ntu60_is_the_first_half_of_ntu120(tmp_path: Path) -> None:
+    for name in ("S001C001P001R001A060", "S018C001P001R001A001", "S001C001P001R001A061"):
+        (tmp_path / f"{name}_rgb.avi").touch()
+    samples = {layout: [row.sample for row in load_layout(layout).index(tmp_path)[0]] for layout in ("ntu60", "ntu120")}
+    assert samples["ntu60"] == ["S001C001P001R001A060"]
+    assert len(samples["ntu120"]) == 3
+    assert len(load_layout("ntu60").classes) == 60
+    assert len(load_layout("ntu120").classes) == 120
+    assert len(find_protocol("ntu120/cross-subject").train) == 53
+    assert find_protocol("ntu60/cross-subject").train < find_protocol("ntu120/cross-subject").train
+    assert find_protocol("ntu60/cross-view") == find_protocol("ntu/cross-view")
+    assert find_protocol("ntu120/cross-setup") == find_protocol("ntu/cross-setup")
+
+
+def test_views_are_divided_as_in_the_papers() -> None:
+    def views(name: str) -> tuple[str, str]:
+        rule = find_protocol(name)
+        assert rule.field == "camera"
+        assert rule.test is not None
+        return "".join(sorted(rule.train)), "".join(sorted(rule.test))
+
+    assert views("nw_ucla/cross-view") == ("12", "3")
+    assert views("nw_ucla/cross-view-1") == ("23", "1")
+    assert views("nw_ucla/cross-view-2") == ("13", "2")
+    assert views("uwa3d/paper") == ("34", "12")
+    usual = set(load_layout("uwa3d").protocols) - {"paper"}
+    assert len(usual) == 12
+    for name in usual:
+        train, test = views(f"uwa3d/{name}")
+        assert name == f"{train}-{test}"
+        assert (len(train), len(test), set(train) & set(test)) == (2, 1, set())
+
+
+def test_classes_are_the_published_ones() -> None:
+    nw_ucla, uwa3d = load_layout("nw_ucla").classes, load_layout("uwa3d").classes
+    assert (len(set(nw_ucla)), len(set(uwa3d))) == (10, 30)
+    assert (nw_ucla[6], nw_ucla[8], uwa3d[0], uwa3d[27]) == (
+        "donning",
+        "throw",
+        "one hand waving",
+        "sitting down (chair)",
+    )
+
+
+def test_nw_ucla_pairs_by_frame_number_and_reads_its_skeletons(raw: dict[str, Path]) -> None:
+    rows, problems = load_layout("nw_ucla").index(raw["nw_ucla"])
+    assert problems == []
+    late = next(row for row in rows if row.sample == "v1_a05_s01_e00")
+    assert (late.label, late.subject, late.camera) == ("sit down", "1", "1")
+    assert [cell.name for cell in late.files.values()] == ["*_rgb.jpg#3-8", "*_depth.png", "*_skeletons.txt#3-8"]
+    specs = load_layout("nw_ucla").specs
+    joints = open_stream(late.files["skeleton"], resolve(specs["skeleton"])).read([0, 5])
+    source = recording(8, 1, 1)
+    np.testing.assert_allclose(joints[1, 0], source.joints[7, 0, list(KINECT_V1_JOINTS)], atol=1e-4)
+    depth = open_stream(late.files["depth"], resolve("depth")).read([0])
+    np.testing.assert_array_equal(depth[0, :, :, 0], source.depth[2])
+
+
+def test_uwa3d_pairs_takes_and_frames(raw: dict[str, Path]) -> None:
+    rows, problems = load_layout("uwa3d").index(raw["uwa3d"])
+    assert problems == []
+    short = next(row for row in rows if row.sample == "a06_s01_v03_e01")
+    assert [cell.name for cell in short.files.values()] == ["a06_s01_v03_e01#1-5", "a06_s01_v03_e00"]
+    assert (short.label, short.camera) == ("standing up", "3")
+    assert open_stream(short.files["rgb"], resolve("rgb")).num_frames == 5
+
+
+def image(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+
+def test_uwa3d_tells_what_it_leaves_out(tmp_path: Path) -> None:
+    image(tmp_path / "UWA3D-RGB/a21_s02_v04_e01/001,.jpg")
+    image(tmp_path / "UWA3D-RGB/a31_s02_v04_e01/001,.jpg")
+    image(tmp_path / "UWA3D-RGB/a01_s02_v04_e01/001,.jpg")
+    image(tmp_path / "UWA3D-RGB/a01_s02_v04_e02/001,.jpg")
+    image(tmp_path / "UWA3D-Depth/WholeFrames/a01_s02_v04_e02/001.png")
+    image(tmp_path / "UWA3D-Depth/WholeFrames/a02_s02_v04_e02/001.png")
+    image(tmp_path / "UWA3D-RGB/a02_s02_v04_e02/002,.jpg")
+    image(tmp_path / "notes/a03_s02_v04_e02/001.png")
+    rows, problems = load_layout("uwa3d").index(tmp_path)
+    assert [(row.sample, list(row.files)) for row in rows] == [
+        ("a01_s02_v04_e01", ["rgb"]),
+        ("a01_s02_v04_e02", ["rgb", "depth"]),
+    ]
+    for part in (
+        "a21_s02_v04_e01 is left out: it is known",
+        "a31_s02_v04_e01 is left out: no such action",
+        "in common",
+    ):
+        assert any(part in problem for problem in problems)
+    assert len(problems) == 3
+
+
+def test_nw_ucla_tells_what_it_leaves_out(tmp_path: Path) -> None:
+    image(tmp_path / "view_1/a07_s01_e00/frame_1_tc_5_rgb.jpg")
+    image(tmp_path / "view_2/a01_s01_e00/notes.md")
+    rows, problems = load_layout("nw_ucla").index(tmp_path)
+    assert rows == []
+    assert len(problems) == 2
+    assert "has action 7 and view 1: NW-UCLA has" in problems[0]
+    assert "holds no frames: unpack its archive again" in problems[1]
+
+
+def test_streams_without_a_common_frame_are_refused(tmp_path: Path) -> None:
+    image(tmp_path / "rgb/1.jpg")
+    image(tmp_path / "depth/2.png")
+    with pytest.raises(ValueError, match="have no frame number in common"):
+        common_frames({"rgb": tmp_path / "rgb", "depth": tmp_path / "depth"})
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_missing_root_is_refused(layout: str, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="is no folder: give the folder that holds"):
+        load_layout(layout).index(tmp_path / "nowhere")
