@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from actionmae.core.choices import check_choice
 from actionmae.core.dropping import Draw, Per
 from actionmae.nn.losses import Reduction
 
@@ -28,7 +29,7 @@ class MethodConfig:
         token_weight: Weight of one classifier per modality token; 0 = none (the paper). Needs model.token_heads.
 
     Raises:
-        ValueError: If a weight is negative or label_smoothing is not in [0, 1).
+        ValueError: If a weight is negative, label_smoothing is not in [0, 1), or a word is none of the choices.
     """
 
     name: MethodName = "action_mae"
@@ -48,3 +49,6 @@ class MethodConfig:
                 raise ValueError(f"method.{name} is {getattr(self, name)}: give 0 or more")
         if not 0.0 <= self.label_smoothing < 1.0:
             raise ValueError(f"method.label_smoothing is {self.label_smoothing}: give a share in [0, 1)")
+        choices = {"name": MethodName, "drop_per": Per, "drop_draw": Draw, "rec_reduction": Reduction}
+        for name, allowed in choices.items():
+            check_choice(f"method.{name}", getattr(self, name), allowed)

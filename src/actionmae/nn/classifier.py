@@ -140,8 +140,6 @@ def _build_fusion(num_modalities: int, num_classes: int, config: ClassifierConfi
             return ConcatFusion(dim=config.embed_dim, **sizes)
         case "transformer":
             return TransformerFusion(depth=config.fusion_depth, **sizes, **config.transformer_options())
-        case unknown:
-            raise ValueError(f"unknown fusion {unknown!r}: choose sum, concat or transformer")
 
 
 def build_classifier(

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from actionmae.core.choices import check_choice
 from actionmae.core.modality import ModalitySpec
 from actionmae.nn.attention import Positions
 from actionmae.nn.fusion import FusionName
 from actionmae.nn.space_encoder import Norm
 
 FusionInput = Literal["filled", "reconstructed"]
+ConfigPositions = Literal["input", "attention"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,7 +43,7 @@ class ClassifierConfig:
         token_heads: One classifier per modality token beside the fusion's (not in the paper; see docs/design.md).
 
     Raises:
-        ValueError: If a number is out of range.
+        ValueError: If a number is out of range or a word is none of the choices.
     """
 
     embed_dim: int = 512
@@ -54,7 +56,7 @@ class ClassifierConfig:
     num_heads: int = 8
     mlp_dim: int = 2048
     dropout: float = 0.0
-    positions: Literal["input", "attention"] = "input"
+    positions: ConfigPositions = "input"
     final_norm: bool = True
     fusion: FusionName = "transformer"
     fusion_depth: int = 2
@@ -71,6 +73,9 @@ class ClassifierConfig:
                 raise ValueError(f"model.{name} is {getattr(self, name)}: give at least 1")
         if not 0.0 <= self.dropout < 1.0:
             raise ValueError(f"model.dropout is {self.dropout}: give a probability in [0, 1)")
+        choices = {"norm": Norm, "positions": ConfigPositions, "fusion": FusionName, "fusion_input": FusionInput}
+        for name, allowed in choices.items():
+            check_choice(f"model.{name}", getattr(self, name), allowed)
 
     def encoder_of(self, spec: ModalitySpec) -> str:
         """Name of the encoder that reads this modality."""

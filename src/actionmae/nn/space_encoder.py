@@ -15,6 +15,7 @@ import timm
 import torch
 from jaxtyping import Bool, Float
 from timm.layers.norm_act import freeze_batch_norm_2d
+from timm.models import load_state_dict
 from torch import Tensor, nn
 
 from actionmae.nn.grid_cnn import GridCNN
@@ -179,12 +180,18 @@ def _create_timm(name: str, frame_shape: tuple[int, ...], *, pretrained: bool, w
             )
         options["norm_layer"] = _group_norm
     if weights is not None:
-        if not weights.is_file():
-            raise FileNotFoundError(f"weights file {weights} does not exist: give a file of timm weights")
+        state = _read_weights(weights)
         try:
-            return timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"file": str(weights)}, **options)
+            network = timm.create_model(
+                name, pretrained=True, pretrained_cfg_overlay={"state_dict": dict(state)}, **options
+            )
         except RuntimeError as error:
             raise ValueError(f"weights {weights} do not fit {name}: {_first_line(error)}") from error
+        # timm loads whatever fits and keeps random weights elsewhere.
+        missing = [key for key in network.state_dict() if key not in state and "num_batches_tracked" not in key]
+        if missing:
+            raise ValueError(f"weights {weights} do not fit {name}: they have no {missing[0]}")
+        return network
     if pretrained:
         return _download(name, lambda: timm.create_model(name, pretrained=True, **options))
     return timm.create_model(name, **options)
@@ -217,7 +224,12 @@ def _download(name: str, load: Callable[[], Any]) -> Any:
 def _read_weights(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise FileNotFoundError(f"weights file {path} does not exist: give a state-dict file")
-    state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state: dict[str, Tensor] = load_state_dict(str(path), use_ema=False, weights_only=True)
+    except Exception as error:  # a damaged file fails in any of torch's, pickle's and safetensors' ways
+        raise ValueError(
+            f"weights file {path} cannot be read ({_first_line(error)}): give a state dict as .safetensors or .pth"
+        ) from error
     return state
 
 

@@ -1,0 +1,111 @@
+import dataclasses
+import json
+import re
+from typing import Any
+
+import pytest
+
+from actionmae.core import modality
+from actionmae.core.modality import Mirror, ModalitySet, ModalitySpec, register, registered, resolve
+from helpers.bypass import with_fields
+
+THERMAL: dict[str, Any] = {
+    "name": "thermal",
+    "letter": "T",
+    "kind": "frames",
+    "shape": (3, 64, 64),
+    "value": "gray",
+    "encoder": "resnet18",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"name": "my sensor"}, "modality name 'my sensor' is not an identifier: use letters"),
+        ({"name": ""}, "modality name '' is not an identifier"),
+        ({"letter": "t"}, "modality 'thermal' has letter 't': give one capital letter"),
+        ({"letter": "TH"}, "has letter 'TH': give one capital letter"),
+        ({"kind": "video"}, "has kind 'video': choose one of frames, joints, signal, features"),
+        ({"shape": (64, 64)}, "(frames) has shape (64, 64): give (C, H, W), all at least 1"),
+        ({"shape": (3, 0, 64)}, "(frames) has shape (3, 0, 64): give (C, H, W)"),
+        ({"kind": "features", "value": "raw", "shape": (3, 4)}, "(features) has shape (3, 4): give (C,)"),
+        ({"num_frames": 0}, "has num_frames 0: give at least 1"),
+        ({"value": "metres"}, "(frames) has value 'metres': choose one of color, gray, depth, flow"),
+        ({"value": "depth", "value_range": (5.0, 5.0)}, "has value_range (5.0, 5.0): give near < far"),
+    ],
+)
+def test_a_spec_that_does_not_fit_is_refused(change: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        with_fields(ModalitySpec(**THERMAL), **change).__post_init__()
+
+
+def test_a_spec_survives_json() -> None:
+    for name in registered():
+        spec = resolve(name)
+        assert ModalitySpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+
+
+def test_an_unknown_field_is_refused_with_a_suggestion() -> None:
+    with pytest.raises(ValueError, match=r"unknown modality field 'num_frame' \(did you mean 'num_frames'\?\): known"):
+        ModalitySet([{"name": "rgb", "num_frame": 8}])
+
+
+def test_a_mapping_changes_a_registered_spec_or_stands_for_itself() -> None:
+    assert resolve({"name": "depth", "num_frames": 8}) == dataclasses.replace(resolve("depth"), num_frames=8)
+    assert resolve(THERMAL) == ModalitySpec(**THERMAL)
+    assert "thermal" not in registered()
+
+
+def test_unknown_names_are_refused_with_a_suggestion() -> None:
+    with pytest.raises(ValueError, match=r"unknown modality 'rbg' \(did you mean 'rgb'\?\): registered are rgb, depth"):
+        resolve("rbg")
+
+
+@pytest.mark.parametrize(
+    ("specs", "sentence"),
+    [
+        ([], "no modality was given: name at least one"),
+        (["rgb", "rgb"], "modality name 'rgb' is used twice"),
+        ([{**THERMAL, "letter": "R"}, "rgb"], "modality letter 'R' is used twice in ['R', 'R']"),
+    ],
+)
+def test_a_set_is_never_empty_or_ambiguous(specs: list[Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        ModalitySet(specs)
+
+
+def test_a_set_keeps_its_order() -> None:
+    modalities = ModalitySet(["ir", "rgb", "skeleton"])
+    assert modalities.names == ("ir", "rgb", "skeleton")
+    assert modalities.letters == "IRS"
+    assert modalities.index("rgb") == 1
+    assert modalities["rgb"] is modalities[1]
+    assert [spec.name for spec in modalities] == ["ir", "rgb", "skeleton"]
+    assert len(modalities) == 3
+    assert "depth" not in modalities
+    assert repr(modalities) == "ModalitySet(I+R+S: ir, rgb, skeleton)"
+    assert modalities != ModalitySet(["rgb", "ir", "skeleton"])
+    assert hash(modalities) == hash(ModalitySet.from_list(modalities.to_list()))
+
+
+def test_an_index_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(
+        ValueError, match=r"unknown modality 'dept' \(did you mean 'depth'\?\): this model has rgb, depth"
+    ):
+        ModalitySet(["rgb", "depth"]).index("dept")
+
+
+def test_registering(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(modality, "_REGISTRY", dict(modality._REGISTRY))
+    spec = register(ModalitySpec(**THERMAL))
+    assert resolve("thermal") == spec
+    with pytest.raises(ValueError, match="modality 'thermal' is already registered: choose another name"):
+        register(spec)
+
+
+def test_mirroring_twice_is_nothing() -> None:
+    for mirror in (modality.KINECT_V1_MIRROR, modality.KINECT_V2_MIRROR):
+        order = mirror.permutation
+        assert [order[at] for at in order] == list(range(len(order)))
+    assert Mirror() == Mirror(permutation=(), negate=())
