@@ -246,7 +246,7 @@ def predict(
         if not equals or not name or not path or name in files:
             raise ValueError(f"input {item!r} cannot be used: give each modality once as name=path, as in rgb=a.avi")
         files[name] = path
-    prediction = Predictor.load(model, device=device).predict(**files, top=top)
+    prediction = Predictor.load(model, device=device).predict_many([files], top=top)[0]  # any name, even "top"
     if json:
         print(json_format.dumps(prediction.to_dict(), indent=2, ensure_ascii=False))
         return
