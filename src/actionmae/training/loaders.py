@@ -101,7 +101,11 @@ def read_clips(config: DataConfig) -> TrainingClips:
             f"no training clip in {config.manifest} has any of {', '.join(modalities.names)}: "
             "fill their columns or choose other modalities"
         )
-    return TrainingClips(modalities=modalities, classes=manifest.classes, splits=Splits(**parts))
+    clips = TrainingClips(modalities=modalities, classes=manifest.classes, splits=Splits(**parts))
+    for name, rate in clips.missing_rates().items():
+        if rate > 0:
+            log.info("%s is missing in %.1f %% of the training clips", name, 100 * rate)
+    return clips
 
 
 def usable_rows(rows: Sequence[ClipRow], names: Sequence[str]) -> tuple[ClipRow, ...]:
