@@ -15,7 +15,7 @@ PYTHON3 ?= $(eval PYTHON3 := $(shell for name in python3 python3.13 python3.12 p
 	$$name -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$name && break; done))$(PYTHON3)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint install clean
+.PHONY: help demo test lint benchmark install clean
 
 help: ## Show these targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -25,6 +25,9 @@ demo: $(INSTALLED) ## Render recordings, train with and without ActionMAE, print
 
 test: lint ## Everything that must be green: lint and pytest (ACTIONMAE_DATA=folder adds the real recordings)
 	$(BIN)/python -m pytest
+
+benchmark: $(INSTALLED) ## Measure speed as ratios on a machine that does nothing else, under 8 minutes on two cores
+	$(BIN)/python -m benchmarks
 
 lint: $(INSTALLED) ## ruff (lint and format), mypy --strict, import layers
 	$(BIN)/ruff check .

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import absent_sensors, all_subsets, throughput, training_step
+from benchmarks import absent_sensors, all_subsets, throughput, training_loop, training_step
 from benchmarks.result import Result
 from benchmarks.setup import TINY, Sizes
 
@@ -24,6 +24,7 @@ BENCHMARKS: dict[str, Callable[[Sizes, str], Result]] = {
     "all_subsets": all_subsets.run,
     "absent_sensors": absent_sensors.run,
     "training_step": training_step.run,
+    "training_loop": training_loop.run,
     "throughput": throughput.run,
 }
 
@@ -33,10 +34,8 @@ def machine(device: str) -> dict[str, Any]:
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():
-        names = [
-            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
-        ]
-        cpu = names[0] if names else cpu
+        names = (line.split(":", 1)[1] for line in info.read_text().splitlines() if line.startswith("model name"))
+        cpu = next(names, cpu).strip()
     return {
         "cpu": cpu,
         "cores": os.cpu_count(),

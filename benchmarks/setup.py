@@ -17,7 +17,7 @@ class Sizes:
     """How large everything is.
 
     Attributes:
-        encoders: timm networks; the last is the paper's.
+        encoders: timm networks; the first serves where many passes are needed, the last is the paper's.
         embed_dim: C.
         mlp_dim: Feed-forward width of the transformers.
         frames: T.
@@ -36,7 +36,7 @@ class Sizes:
     frames: int = 16
     pixels: int = 224
     clips: int = 1
-    step_frames: int = 8
+    step_frames: int = 6
     step_pixels: int = 112
     matmul: int = 4096
     rounds: int = 3
@@ -44,7 +44,7 @@ class Sizes:
 
 
 TINY = Sizes(
-    encoders=("resnet10t",),
+    encoders=("test_resnet",),
     embed_dim=32,
     mlp_dim=32,
     frames=2,

@@ -22,17 +22,14 @@ def run(sizes: Sizes, device: str) -> Result:
     nchw = batch.clips[NAMES[0]].flatten(0, 1)
     channels_last = nchw.contiguous(memory_format=torch.channels_last)
     cases: dict[str, Callable[[], object]] = {}
-    work: dict[str, float] = {}
     for name, dtype in PRECISIONS.items():
         left, right = (torch.randn(sizes.matmul, sizes.matmul, device=device, dtype=dtype) for _ in range(2))
         cases[f"matmul/{name}"] = lambda left=left, right=right: torch.mm(left, right)
-        work[f"matmul/{name}"] = 2e-9 * sizes.matmul**3
         cases[f"model/{name}"] = _predict(lambda: model(batch), name, device)
         cases[f"frames NCHW/{name}"] = _predict(lambda: network(nchw), name, device)
         cases[f"frames channels-last/{name}"] = _predict(lambda: network(channels_last), name, device)
-    for name, case in cases.items():
-        work.setdefault(name, _gflop(case))
-    times = interleave(cases, rounds=sizes.rounds, device=device)
+    work = {name: _gflop(case) for name, case in cases.items()}  # warms up, too
+    times = interleave(cases, rounds=sizes.rounds, device=device, warm=False)
     rows = []
     for name in cases:
         what, precision = name.split("/")
@@ -42,8 +39,9 @@ def run(sizes: Sizes, device: str) -> Result:
     return Result(
         title="Inference against the machine's own matmul rate",
         about=(
-            f"The whole R+D+I model with {encoder}, {sizes.clips} × {sizes.frames} frames of {sizes.pixels}² per modality, and "
-            f"one modality's frames through the network alone; torch.mm of {sizes.matmul}² matrices in the same rounds."
+            f"The whole R+D+I model with {encoder}, {sizes.clips} × {sizes.frames} frames of {sizes.pixels}² per "
+            "modality, and one modality's frames through the network alone; torch.mm of "
+            f"{sizes.matmul}² matrices in the same rounds."
         ),
         columns=("what", "precision", "GFLOP", "GFLOP/s", "÷ matmul rate"),
         rows=rows,

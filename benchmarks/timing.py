@@ -46,9 +46,7 @@ def spread(values: list[float]) -> Spread:
     return Spread(statistics.median(values), min(values), max(values))
 
 
-def interleave(
-    cases: Mapping[str, Callable[[], object]], *, rounds: int, device: str, warm: bool = True, inner: int = 1
-) -> Times:
+def interleave(cases: Mapping[str, Callable[[], object]], *, rounds: int, device: str, warm: bool = True) -> Times:
     """Run every case once in every round.
 
     Args:
@@ -56,19 +54,21 @@ def interleave(
         rounds: Repeats of the whole sequence.
         device: "cpu", or "cuda", whose work is waited for.
         warm: One untimed run of each case first.
-        inner: Runs of a case per measurement; the mean counts (short cases).
     """
     seconds: dict[str, list[float]] = {name: [] for name in cases}
-    for at in range(-1 if warm else 0, rounds):
-        for name, run in cases.items():
-            gc.collect()
-            _wait(device)
-            started = time.perf_counter()
-            for _ in range(inner):
+    gc.collect()
+    gc.disable()  # no case pays for another's garbage
+    try:
+        for at in range(-1 if warm else 0, rounds):
+            for name, run in cases.items():
+                _wait(device)
+                started = time.perf_counter()
                 run()
-            _wait(device)
-            if at >= 0:
-                seconds[name].append((time.perf_counter() - started) / inner)
+                _wait(device)
+                if at >= 0:
+                    seconds[name].append(time.perf_counter() - started)
+    finally:
+        gc.enable()
     return Times(seconds)
 
 

@@ -69,8 +69,9 @@ def run(sizes: Sizes, device: str) -> Result:
     return Result(
         title="A training step against the same model written naively",
         about=(
-            f"{encoder}, {len(WHOLE)} clips of R+D+I, {sizes.step_frames} frames of {sizes.step_pixels}². Naive: NCHW, every "
-            "row encoded (zeros where absent), attention head by head, ActionMAE and fusion clip by clip, unfused AdamW."
+            f"{encoder}, {len(WHOLE)} clips of R+D+I, {sizes.step_frames} frames of {sizes.step_pixels}². Naive: NCHW, "
+            "every row encoded (zeros where absent), attention head by head, ActionMAE and fusion clip by clip, "
+            "unfused AdamW."
         ),
         columns=("missing", "ours, s", "naive, s", "naive ÷ ours"),
         rows=rows,
