@@ -1,4 +1,4 @@
-"""Video files by PyAV: any player's formats in; intra-only MJPEG and lossless 16-bit FFV1 out. No torch here.
+"""Video files in: whatever FFmpeg reads, and a short way to single frames of the files that `prepare` writes. No torch.
 
 Shapes: n frames, h w pixels, c channels.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,10 @@ from av.codec.codec import Capabilities
 from numpy.typing import NDArray
 
 from actionmae.core.modality import Value
+from actionmae.data.avi_frames import find_frames
+from actionmae.data.video_writer import write_color_video as write_color_video
+from actionmae.data.video_writer import write_depth_video as write_depth_video
+from actionmae.data.video_writer import write_gray_video as write_gray_video
 
 logger = logging.getLogger(__name__)
 
@@ -31,16 +34,19 @@ _TRUNCATED_BELOW = 0.9
 class VideoStream:
     """The frames of one video file.
 
-    Opening reads through the packets once (without decoding), so that the number of frames does not rest on the header.
+    The number of frames does not rest on the header. Where each frame is an image of its own (see `avi_frames`) the
+    index's entries count, otherwise the packets, all of which are passed (without decoding) when the file is opened.
 
     Args:
         path: The file.
         value: What the frames mean: color [n, h, w, 3] and gray [n, h, w, 1] uint8, flow [n, h, w, 2] uint8 (the red
-            and green channels), depth [n, h, w, 1] uint16 (needs a 16-bit gray video).
+            and green channels), depth [n, h, w, 1] uint16 (needs a 16-bit gray video: PNG in AVI, FFV1 in Matroska).
 
     Attributes:
         num_frames: Frames in the file, at least 1.
         rate: Frames per second, or None if the file does not say.
+        size: Height and width in pixels.
+        direct: True where any frame is read alone, without passing the others.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -56,11 +62,17 @@ class VideoStream:
             stream = container.streams.video[0]
             self.rate = float(stream.average_rate) if stream.average_rate else None
             pix_fmt = stream.codec_context.pix_fmt
+            self.size = (stream.codec_context.height, stream.codec_context.width)
             if value == "depth" and not str(pix_fmt).startswith("gray16"):
                 raise ValueError(
                     f"depth video {path} has pixels of form {pix_fmt}: depth needs millimetres in a 16-bit gray video "
                     "(FFV1 gray16le) or in 16-bit PNG images"
                 )
+            self._images = find_frames(path, value, container, stream)
+            self.direct = self._images is not None
+            if self._images is not None:
+                self.num_frames, self._all_keys = len(self._images), True
+                return
             try:
                 self._scan(container, stream)
             except av.FFmpegError as error:
@@ -83,13 +95,34 @@ class VideoStream:
         """
         wanted = sorted({int(index) for index in indices})
         frames: dict[int, Frame] = {}
-        for index, frame in zip(wanted, self._decode(wanted), strict=False):
-            pixels = self._pixels(frame)
+        for index, pixels in zip(wanted, self._images_at(wanted), strict=False):
             frames[index] = pixels if each is None else each(pixels)
         lost = [index for index in wanted if index not in frames]
         if lost:
             raise ValueError(self._broken(lost[0]))
         return np.stack([frames[int(index)] for index in indices])
+
+    def __iter__(self) -> Iterator[Frame]:
+        """All frames [h, w, c] in order, one in memory at a time.
+
+        Raises:
+            ValueError: If a frame cannot be decoded; names the file and the frame.
+        """
+        index = -1
+        for index, pixels in enumerate(self._images_at(list(range(self.num_frames)))):  # noqa: B007
+            yield pixels
+        if index + 1 < self.num_frames:
+            raise ValueError(self._broken(index + 1))
+
+    def _images_at(self, wanted: list[int]) -> Iterator[Frame]:
+        """The wanted frames in order; ends early or raises where the file is broken."""
+        done = 0
+        if self._images is not None:
+            for pixels in self._images.read(wanted):
+                done += 1
+                yield pixels
+        if done < len(wanted):
+            yield from map(self._pixels, self._decode(wanted[done:]))
 
     def _open(self) -> av.container.InputContainer:
         try:
@@ -167,66 +200,3 @@ class VideoStream:
 
     def _broken(self, index: int) -> str:
         return f"video {self._path} cannot be decoded at frame {index}: copy or convert it again"
-
-
-def write_color_video(path: Path, frames: NDArray[Any], fps: float) -> None:
-    """Write [n, h, w, 3] uint8 RGB as MJPEG: every frame is a key frame and any player opens it.
-
-    Args:
-        path: `.avi` or `.mkv`; written beside under a `.tmp` name and renamed, so it is whole or absent.
-        frames: [n, h, w, 3] uint8, n at least 1.
-        fps: Frames per second.
-
-    Raises:
-        ValueError: If the frames have another shape or type.
-    """
-    _check_frames(path, frames, np.uint8, (3,))
-    _write(path, frames, fps, codec="mjpeg", pix_fmt="yuvj420p", source="rgb24", options={"qmin": "2", "qmax": "3"})
-
-
-def write_gray_video(path: Path, frames: NDArray[Any], fps: float) -> None:
-    """Write [n, h, w] uint8 gray (infrared) as MJPEG; otherwise as `write_color_video`.
-
-    Raises:
-        ValueError: If the frames have another shape or type.
-    """
-    _check_frames(path, frames, np.uint8, ())
-    _write(path, frames, fps, codec="mjpeg", pix_fmt="yuvj420p", source="gray", options={"qmin": "2", "qmax": "3"})
-
-
-def write_depth_video(path: Path, frames: NDArray[Any], fps: float) -> None:
-    """Write [n, h, w] uint16 millimetres as FFV1 (lossless 16-bit gray, every frame a key frame, checksums); `.mkv`.
-
-    Raises:
-        ValueError: If the frames have another shape or type.
-    """
-    _check_frames(path, frames, np.uint16, ())
-    # One slice group per frame and g=1: no state is carried from frame to frame, so any frame decodes alone.
-    options = {"level": "3", "g": "1", "slicecrc": "1"}
-    _write(path, frames, fps, codec="ffv1", pix_fmt="gray16le", source="gray16le", options=options)
-
-
-def _check_frames(path: Path, frames: NDArray[Any], dtype: type, channels: tuple[int, ...]) -> None:
-    if frames.ndim != 3 + len(channels) or frames.shape[3:] != channels or frames.dtype != dtype or len(frames) == 0:
-        wanted = ", ".join(["n, h, w", *map(str, channels)])
-        raise ValueError(
-            f"frames for {path} are {frames.dtype} {frames.shape}: give {np.dtype(dtype)} [{wanted}] with n at least 1"
-        )
-
-
-def _write(
-    path: Path, frames: NDArray[Any], fps: float, *, codec: str, pix_fmt: str, source: str, options: dict[str, str]
-) -> None:
-    """Encode beside the final name, then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".tmp")
-    container_format = "avi" if path.suffix == ".avi" else "matroska"
-    with av.open(str(unfinished), "w", format=container_format) as container:
-        rate = Fraction(fps).limit_denominator(1000)
-        stream: Any = container.add_stream(codec, rate=rate, options=options)
-        stream.height, stream.width = frames.shape[1:3]
-        stream.pix_fmt = pix_fmt
-        for image in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format=source)))
-        container.mux(stream.encode(None))
-    unfinished.replace(path)
