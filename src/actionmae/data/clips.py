@@ -18,9 +18,10 @@ from torch.utils.data import Dataset, get_worker_info
 
 from actionmae.core.modality import ModalitySet, ModalitySpec
 from actionmae.core.tensors import ClipBatch
+from actionmae.data.alignment import Alignment
 from actionmae.data.framing import cut_region
 from actionmae.data.manifest import ClipRow
-from actionmae.data.readers import ArrayStream, Stream, open_stream
+from actionmae.data.readers import ArrayStream, Stream, TimedStream, frame_times, open_stream
 from actionmae.data.sampling import FrameChoice, clip_generator, frame_indices, sample_positions, window_indices
 
 logger = logging.getLogger(__name__)
@@ -135,28 +136,24 @@ class ClipDataset(Dataset[ClipSample]):
 
     def _uniform(self, row: ClipRow, specs: list[ModalitySpec]) -> dict[str, NDArray[Any]]:
         """The same frames every time, so it is those that are kept."""
-        arrays = {}
-        for spec in specs:
-            key = (row.sample, spec.name)
-            if self._cache is None or key not in self._cache:
-                stream = open_stream(row.files[spec.name], spec)
-                arrays[spec.name] = _read(stream, spec, sample_positions(spec.num_frames, stream.num_frames))
-                if self._cache is not None:
-                    self._cache[key] = arrays[spec.name]
-            else:
-                arrays[spec.name] = self._cache[key]
+        if self._cache is not None and all((row.sample, spec.name) in self._cache for spec in specs):
+            return {spec.name: self._cache[row.sample, spec.name] for spec in specs}
+        arrays = _read_uniform({spec.name: open_stream(row.files[spec.name], spec) for spec in specs}, specs)
+        if self._cache is not None:
+            self._cache.update({(row.sample, name): array for name, array in arrays.items()})
         return arrays
 
     def _draw(self, row: ClipRow, specs: list[ModalitySpec]) -> dict[str, NDArray[Any]]:
         streams = {spec.name: self._stream(row, spec) for spec in specs}
+        alignment = Alignment(streams)
         # Signals have several samples to a frame: drawing on their finer grid would take a video's frames twice.
-        lengths = [streams[spec.name].num_frames for spec in specs if spec.kind != "signal"]
-        longest = max(lengths or [stream.num_frames for stream in streams.values()])
+        slow = [spec for spec in specs if spec.kind != "signal"]
+        longest = max(alignment.num_frames(spec.name) for spec in slow or specs)
         arrays = {}
         for spec in specs:
             rng = clip_generator(self._seed, int(self._epoch), row.sample, spec.num_frames)
             positions = sample_positions(spec.num_frames, longest, rng, segments=self._frames == "segments")
-            arrays[spec.name] = _read(streams[spec.name], spec, positions)
+            arrays[spec.name] = _read(streams[spec.name], spec, alignment.positions(spec.name, positions))
         return arrays
 
     def _stream(self, row: ClipRow, spec: ModalitySpec) -> Stream:
@@ -166,8 +163,10 @@ class ClipDataset(Dataset[ClipSample]):
         stream = open_stream(row.files[spec.name], spec)
         if self._cache is None:
             return stream
-        whole = _read_frames(stream, spec, np.arange(stream.num_frames))
-        self._cache[key] = _RegionStream(whole, stream.rate)
+        every = np.arange(stream.num_frames)
+        self._cache[key] = _RegionStream(_read_frames(stream, spec, every), stream.rate)
+        if (times := frame_times(stream)) is not None:
+            self._cache[key] = _RegionTimedStream(self._cache[key], every, times)
         return self._cache[key]  # type: ignore[no-any-return]
 
 
@@ -181,15 +180,19 @@ def read_sample(sample: str, streams: Mapping[str, Stream], modalities: Modality
         label: Class index; -1 = unknown.
     """
     clip = ClipSample(sample=sample, label=label, modalities=modalities)
-    for spec in modalities:
-        if spec.name in streams:
-            stream = streams[spec.name]
-            _fill(clip, spec, _read(stream, spec, sample_positions(spec.num_frames, stream.num_frames)))
+    specs = [spec for spec in modalities if spec.name in streams]
+    arrays = _read_uniform(streams, specs)
+    for spec in specs:
+        _fill(clip, spec, arrays[spec.name])
     return clip
 
 
 class _RegionStream(ArrayStream):
     """A whole stream in memory, its images already cut to the region and channels first."""
+
+
+class _RegionTimedStream(TimedStream):
+    """The same with the times of its frames."""
 
 
 def collate(samples: Sequence[ClipSample]) -> ClipBatch:
@@ -233,6 +236,16 @@ def _stack(rows: Sequence[Tensor | None]) -> Tensor:
     return torch.stack([zero if row is None else row for row in rows])
 
 
+def _read_uniform(streams: Mapping[str, Stream], specs: Sequence[ModalitySpec]) -> dict[str, NDArray[Any]]:
+    """Each modality at the centres of equal segments of the clip."""
+    alignment = Alignment({spec.name: streams[spec.name] for spec in specs})
+    arrays = {}
+    for spec in specs:
+        positions = sample_positions(spec.num_frames, alignment.num_frames(spec.name))
+        arrays[spec.name] = _read(streams[spec.name], spec, alignment.positions(spec.name, positions))
+    return arrays
+
+
 def _read(stream: Stream, spec: ModalitySpec, positions: NDArray[np.float64]) -> NDArray[Any]:
     """The clip at these positions: images [T, C, H, W], joints [T, P, J, 3], signal [T, C, L], features [T, C]."""
     if spec.kind == "signal":
@@ -248,7 +261,7 @@ def _read(stream: Stream, spec: ModalitySpec, positions: NDArray[np.float64]) ->
 
 
 def _read_frames(stream: Stream, spec: ModalitySpec, indices: NDArray[np.int64]) -> NDArray[Any]:
-    if spec.kind != "frames" or isinstance(stream, _RegionStream):
+    if spec.kind != "frames" or isinstance(stream, _RegionStream | _RegionTimedStream):
         return stream.read(indices)
     images = stream.read(indices, each=partial(cut_region, spec=spec))
     return np.ascontiguousarray(np.moveaxis(images, -1, 1))

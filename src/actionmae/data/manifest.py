@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from actionmae.data.clock import split_clock
 from actionmae.data.frame_files import on_disk
 from actionmae.data.natural_order import natural_key as natural_key
 
@@ -87,7 +88,7 @@ def read_manifest(path: Path | str, *, check_files: bool = True) -> Manifest:
 
     Args:
         path: The CSV.
-        check_files: Also check that every file exists (one look-up per cell).
+        check_files: Also check that every clip has a file and that every file exists (one look-up per cell).
 
     Raises:
         FileNotFoundError: If the CSV, or a file that it names, does not exist.
@@ -224,12 +225,12 @@ def _row(path: Path, modalities: tuple[str, ...], cells: dict[str, str], check_f
         )
     base = path.parent.resolve()
     files = {name: base / cells[name].strip() for name in modalities if (cells.get(name) or "").strip()}
-    if not files:
+    if check_files and not files:
         raise ValueError(
             f"sample {facts['sample']!r} in {path} has no file in any modality: fill a cell or remove the row"
         )
     for name, file in files.items():
-        if check_files and not on_disk(file).exists():
+        if check_files and not on_disk(split_clock(file)[0]).exists():
             raise FileNotFoundError(f"{name} of sample {facts['sample']!r} in {path} does not exist: {file}")
     return ClipRow(files=files, **facts)
 

@@ -8,11 +8,13 @@
 | `.skeleton` text of NTU RGB+D (see `skeleton_text`) | joints | |
 | `.mat` with one array | all | frames and joints: the last; signal and features: the first |
 | `.npy` | all | the first |
+
+A cell may choose frames of a file, counted from 0 (`long.avi#80-159`), and say when they were taken (see `clock`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -20,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actionmae.core.modality import ModalitySpec
+from actionmae.data.clock import split_clock
 from actionmae.data.frame_files import on_disk
 from actionmae.data.image_folder import ImageFolder
 from actionmae.data.skeleton_frames import read_skeleton_frames
@@ -70,21 +73,88 @@ class ArrayStream:
         return frames if each is None else np.stack([each(frame) for frame in frames])
 
 
+class TimedStream:
+    """Some or all frames of a stream, with their times.
+
+    Args:
+        stream: The whole recording.
+        frames: [n] the chosen frames, ascending.
+        times: [n] seconds on the clip's clock, or None = no clock.
+    """
+
+    def __init__(self, stream: Stream, frames: NDArray[np.int64], times: NDArray[np.float64] | None) -> None:
+        self.times = times
+        self.num_frames = len(frames)
+        self.rate = stream.rate
+        self._stream = stream
+        self._frames = frames
+
+    def __iter__(self) -> Iterator[Array]:
+        """The frames in order, one in memory at a time."""
+        chosen = set(self._frames.tolist())
+        for index, frame in enumerate(frames_of(self._stream)):
+            if index in chosen:
+                yield frame
+            if index >= self._frames[-1]:
+                return
+
+    def read(self, indices: Indices, each: Callable[[Array], Array] | None = None) -> Array:
+        """See `Stream.read`."""
+        return self._stream.read(self._frames[np.asarray(indices, dtype=np.int64)], each)
+
+
+def frame_times(stream: Stream) -> NDArray[np.float64] | None:
+    """[n] seconds of every frame on the clip's clock, or None if its cell names no clock."""
+    return stream.times if isinstance(stream, TimedStream) else None
+
+
+def frames_of(stream: Stream) -> Iterator[Array]:
+    """All frames in order, each as in `Stream.read`; of files of images only one is in memory at a time."""
+    if isinstance(stream, VideoStream | TimedStream):
+        yield from stream
+        return
+    for index in range(stream.num_frames):
+        yield stream.read([index])[0]
+
+
 def open_stream(path: Path | str, spec: ModalitySpec) -> Stream:
     """Open one recording; the form is told by the file's name, the meaning by the modality.
 
     Args:
-        path: A file, or a folder of images.
+        path: A file, or a folder of images; as a manifest's cell it may choose frames and name a clock.
         spec: The modality. Joints: fewer persons than P are filled up with absent ones, further persons are left out.
 
     Raises:
         FileNotFoundError: If nothing is there.
-        ValueError: If the form does not suit the modality's kind, or the content is broken; names the file.
+        ValueError: If the form does not suit the modality's kind, the content is broken, or frames or clock do not fit;
+            names the file.
     """
-    path = Path(path)
-    place = on_disk(path)
+    cell, clock = split_clock(Path(path))
+    place = on_disk(cell)
     if not place.exists():
         raise FileNotFoundError(f"{spec.name} recording {path} does not exist: check the manifest's cell")
+    stream = _open(cell if place.is_dir() else place, place, spec)
+    choice = "" if place.is_dir() else cell.name.removeprefix(place.name)  # a folder chooses by its files' numbers
+    if clock is None and not choice:
+        return stream
+    frames = _choose(cell, choice, stream.num_frames)
+    times = None if clock is None else clock.times(cell, stream.num_frames, stream.rate)[frames]
+    return TimedStream(stream, frames, times)
+
+
+def _choose(cell: Path, choice: str, num_frames: int) -> NDArray[np.int64]:
+    """The frames that "#3-60,62" names, or all."""
+    if not choice:
+        return np.arange(num_frames)
+    runs = [[int(end) for end in run.split("-")] for run in choice.removeprefix("#").split(",")]
+    frames = np.unique(np.concatenate([np.arange(run[0], run[-1] + 1) for run in runs]))
+    if not len(frames) or frames[-1] >= num_frames:
+        raise ValueError(f"{cell} asks for frames {choice}, but there are {num_frames}: choose from 0–{num_frames - 1}")
+    return frames
+
+
+def _open(path: Path, place: Path, spec: ModalitySpec) -> Stream:
+    """The whole recording; `place` is what exists on disk of `path`."""
     suffix = path.suffix.lower()
     if suffix in (".mat", ".npy"):
         array = _load_mat(path, spec) if suffix == ".mat" else _load_npy(path)

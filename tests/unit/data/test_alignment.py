@@ -1,0 +1,122 @@
+"""Clocks: streams of other rates, starts and lengths show the same moment."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from actionmae.core.modality import ModalitySet, resolve
+from actionmae.data.alignment import Alignment
+from actionmae.data.clips import ClipDataset
+from actionmae.data.clock import split_clock
+from actionmae.data.manifest import ClipRow, read_manifest, write_manifest
+from actionmae.data.readers import frame_times, open_stream
+from actionmae.data.video import write_gray_video
+
+SPECS = ModalitySet(
+    [
+        {"name": "ir", "shape": (1, 20, 20), "num_frames": 5},
+        {
+            "name": "left",
+            "letter": "L",
+            "kind": "frames",
+            "shape": (1, 20, 20),
+            "num_frames": 5,
+            "value": "gray",
+            "encoder": "x",
+        },
+        {"name": "inertial", "shape": (1, 3), "num_frames": 5},
+    ]
+)
+
+
+def clock_frames(times: np.ndarray) -> np.ndarray:
+    """[n, 24, 24] images that show the time: brightness 40 per second."""
+    return np.broadcast_to(np.rint(40 * times)[:, None, None], (len(times), 24, 24)).astype(np.uint8)
+
+
+@pytest.fixture
+def row(tmp_path: Path) -> ClipRow:
+    """30 fps from 0 s; 35 fps from 1.3 s by a log in ms, of which frames 10–119; a signal at 100 Hz from 0.5 s."""
+    ir, left = np.arange(120) / 30, 1.3 + np.arange(140) / 35
+    write_gray_video(tmp_path / "ir.avi", clock_frames(ir), 30.0)
+    write_gray_video(tmp_path / "left.avi", clock_frames(left), 20.0)  # the header is wrong: the log counts
+    (tmp_path / "left.csv").write_text(
+        "frame,milliseconds\n" + "".join(f"{i},{1000 * t}\n" for i, t in enumerate(left))
+    )
+    np.save(tmp_path / "inertial.npy", 0.5 + np.arange(400)[:, None] / 100)
+    files = {"ir": "ir.avi@0s", "left": "left.avi#10-119@left.csv", "inertial": "inertial.npy@0.5s+100fps"}
+    return ClipRow(sample="a", label="x", files={name: tmp_path / cell for name, cell in files.items()})
+
+
+@pytest.mark.parametrize("options", [{"train": False}, {"train": True}, {"train": True, "cache": True}])
+def test_all_streams_show_the_same_moments(row: ClipRow, options: dict[str, bool]) -> None:
+    dataset = ClipDataset([row], ("x",), SPECS, **options)
+    for epoch in range(3):
+        dataset.set_epoch(epoch)
+        clips = dataset[0].clips
+        moments = clips["inertial"][:, 0, 1].numpy()  # of the window's centre
+        for name in ("ir", "left"):
+            np.testing.assert_allclose(clips[name][:, 0, 0, 0].numpy() / 40, moments, atol=0.05)
+        assert moments.min() > 1.3 + 10 / 35 - 0.05
+        assert moments.max() < 4.0 + 0.05, "the 30 fps stream ends first"
+        assert np.ptp(moments) > 1
+
+
+def test_streams_without_a_clock_are_spread_over_the_clip(row: ClipRow, tmp_path: Path) -> None:
+    np.save(tmp_path / "plain.npy", np.arange(100)[:, None])
+    streams = {"ir": open_stream(row.files["ir"], SPECS["ir"]), "left": open_stream(row.files["left"], SPECS["left"])}
+    streams["inertial"] = open_stream(tmp_path / "plain.npy", SPECS["inertial"])
+    alignment = Alignment(streams)
+    position = np.array([0.0, 0.5, 1.0])
+    np.testing.assert_array_equal(alignment.positions("inertial", position), position)
+    assert alignment.num_frames("inertial") == 100
+    assert 60 < alignment.num_frames("ir") < 75  # 1.59–4 s of 0–4 s
+
+
+def test_cells_with_clocks_survive_the_manifest(row: ClipRow, tmp_path: Path) -> None:
+    write_manifest(tmp_path / "m.csv", [row], ["x"])
+    assert "left.avi#10-119@left.csv" in (tmp_path / "m.csv").read_text()
+    again = read_manifest(tmp_path / "m.csv").rows[0]
+    assert again.files == {name: path.resolve() for name, path in row.files.items()}
+    (tmp_path / "odd@name.avi").write_bytes(b"")
+    assert split_clock(tmp_path / "odd@name.avi")[1] is None
+
+
+def test_times_without_header_are_seconds(tmp_path: Path) -> None:
+    write_gray_video(tmp_path / "a.avi", clock_frames(np.arange(3.0)), 30.0)
+    (tmp_path / "a.txt").write_text("0.5\n0.7\n1.1\n\n")
+    np.testing.assert_allclose(frame_times(open_stream(tmp_path / "a.avi@a.txt", resolve("ir"))), [0.5, 0.7, 1.1])
+    assert frame_times(open_stream(tmp_path / "a.avi", resolve("ir"))) is None
+
+
+BAD = {
+    "0.5\n0.4\n0.6": "goes back in time after 1 lines",
+    "0.5\n0.6": "has 2 times for 3 frames: give one line per frame",
+    "clock\n1\n2\n3": "begins with 'clock': name a column seconds, milliseconds",
+    "": "is empty: give one line per frame",
+    "1\nx\n3": "has a line without a time",
+}
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_bad_logs_are_refused(tmp_path: Path, text: str) -> None:
+    write_gray_video(tmp_path / "a.avi", clock_frames(np.arange(3.0)), 30.0)
+    (tmp_path / "a.txt").write_text(text)
+    with pytest.raises(ValueError, match=BAD[text]):
+        open_stream(tmp_path / "a.avi@a.txt", resolve("ir"))
+
+
+def test_impossible_clocks_are_refused(tmp_path: Path) -> None:
+    write_gray_video(tmp_path / "a.avi", clock_frames(np.arange(30.0)), 30.0)
+    with pytest.raises(FileNotFoundError, match=r"times .*none\.txt do not exist"):
+        open_stream(tmp_path / "a.avi@none.txt", resolve("ir"))
+    np.save(tmp_path / "f.npy", np.zeros((5, 8, 8), np.uint8))
+    with pytest.raises(ValueError, match="has no frame rate of its own: write it into the cell, as in @0s"):
+        open_stream(tmp_path / "f.npy@1s", resolve("ir"))
+    streams = {
+        "ir": open_stream(tmp_path / "a.avi@0s", SPECS["ir"]),
+        "left": open_stream(tmp_path / "a.avi@9s", SPECS["left"]),
+    }
+    with pytest.raises(ValueError, match=r"left begins at 8\.983 s, after ir ended at 0\.983 s: their clocks"):
+        Alignment(streams)
