@@ -49,20 +49,29 @@ def prepare(
     out: Path,
     root: Path | None = None,
     crop: Literal["none", "person"] = "none",
-    modalities: list[str] | None = None,
+    transcode: bool = True,
+    short_side: int = 270,
+    flow: bool = False,
+    modalities: list[str | dict[str, Any]] | None = None,
     workers: int = 1,
+    shard: str = "1/1",
     clips: int = 384,
     seed: int = 0,
 ) -> None:
-    """Index raw recordings, check every file, write manifest.csv, classes.txt and problems.csv.
+    """Index raw recordings, transcode them once into small videos, list every broken file, write manifest.csv.
 
     Args:
-        layout: Name of the data set (utd_mhad, ntu), or synthetic to render recordings first.
-        out: Folder to write into.
-        root: Folder with the raw recordings; not for synthetic.
-        crop: "person" cuts depth whose background is 0 to the person and writes it as 16-bit video.
+        layout: Name of the data set; folder for <label>/<clip>/<modality>.*; manifest for an existing CSV; synthetic to
+            render recordings first.
+        out: Folder to write into; a second call does only what is missing.
+        root: Folder with the raw recordings, or the CSV; not for synthetic.
+        crop: "person" cuts depth whose background is 0 to the person.
+        transcode: False = only index and check; the manifest then names the raw files.
+        short_side: Pixels of the short side of colour; smaller recordings and other modalities keep their size.
+        flow: Also derive optical flow from rgb.
         modalities: Only these; default: all that the layout knows.
         workers: Processes.
+        shard: i/n does the i-th of n parts (a cluster's job array); the call without it then writes the manifest.
         clips: Clips to render (synthetic).
         seed: Of the rendering (synthetic).
     """
@@ -76,18 +85,63 @@ def prepare(
         layout, root = "ntu", render_recordings(out / "recordings", clips=clips, seed=seed)
     if root is None:
         raise ValueError(f"layout {layout} needs --root: give the folder with the raw recordings")
+    part, slash, parts = shard.partition("/")
+    if not slash or not part.isdigit() or not parts.isdigit():
+        raise ValueError(f"shard is {shard!r}: give i/n, as in 3/16")
     with _bar("preparing") as move:
+        seen = [0]
+
+        def progress(done: int, total: int) -> None:
+            move(done - seen[0], total)
+            seen[0] = done
+
         report = prepare_recordings(
             layout,
             root,
             out,
             crop=crop,
+            transcode=transcode,
+            short_side=short_side,
+            flow=flow,
+            modalities=modalities or (),
+            workers=workers,
+            shard=(int(part), int(parts)),
+            progress=progress,
+        )
+    files = ", ".join(f"{count} {name}" for name, count in report.num_files.items())
+    what = report.manifest if int(parts) == 1 else f"shard {shard} (when all are done, run once more without --shard)"
+    print(f"{what}: {report.num_clips} clips ({files}), {len(report.problems)} problems")
+
+
+def check(
+    *,
+    manifest: Path,
+    layout: str = "",
+    modalities: list[str | dict[str, Any]] | None = None,
+    workers: int = 1,
+    json: bool = False,
+) -> int:
+    """Read every file of a manifest once and report what would spoil a training; exit code 1 if there are errors.
+
+    Args:
+        manifest: The CSV.
+        layout: Data set whose modalities differ from the registered ones, for example utd_mhad.
+        modalities: Only these; names, or mappings that define or change a modality; default: all columns.
+        workers: Processes.
+        json: Print JSON.
+    """
+    from actionmae.data.check import check_manifest
+
+    with _bar("checking") as move:
+        report = check_manifest(
+            manifest,
+            layout=layout,
             modalities=modalities or (),
             workers=workers,
             progress=lambda done, total: move(1, total),
         )
-    files = ", ".join(f"{count} {name}" for name, count in report.num_files.items())
-    print(f"{report.manifest}: {report.num_clips} clips ({files}), {len(report.problems)} problems")
+    print(json_format.dumps(report.to_dict(), indent=2, ensure_ascii=False) if json else report.to_text())
+    return 1 if report.errors else 0
 
 
 def train(
@@ -299,15 +353,19 @@ def embed(
     print(f"{out}: {count} clips")
 
 
-VERBS: dict[str, Callable[..., None]] = {
-    verb.__name__: verb for verb in (demo, prepare, train, evaluate, report, predict, embed)
+VERBS: dict[str, Callable[..., int | None]] = {
+    verb.__name__: verb for verb in (demo, prepare, check, train, evaluate, report, predict, embed)
 }
-_POSITIONAL: dict[str, dict[str, str | None]] = {"predict": {"model": None, "inputs": "+"}, "report": {"runs": "+"}}
+_POSITIONAL: dict[str, dict[str, str | None]] = {
+    "check": {"manifest": None},
+    "predict": {"model": None, "inputs": "+"},
+    "report": {"runs": "+"},
+}
 """Arguments that are given by position, with their `nargs`."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb; 0 = done, 2 = bad input (one sentence on stderr), 130 = interrupted."""
+    """Run one verb; 0 = done, 1 = check found errors, 2 = bad input (one sentence on stderr), 130 = interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
@@ -327,7 +385,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     level = logging.DEBUG if debug else logging.INFO
     logging.getLogger("actionmae").setLevel(level if _is_first_process() else logging.WARNING)
     try:
-        _run(verb, rest)
+        return _run(verb, rest)
     except KeyboardInterrupt:
         print(f"actionmae {verb}: interrupted", file=sys.stderr)
         return 130
@@ -336,12 +394,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"actionmae {verb}: {_sentence(error)}", file=sys.stderr)
         return 2
-    return 0
 
 
-def _run(verb: str, words: list[str]) -> None:
+def _run(verb: str, words: list[str]) -> int:
     try:
-        VERBS[verb](**_parse(verb, words))
+        return VERBS[verb](**_parse(verb, words)) or 0
     except RuntimeError:
         from actionmae.core.install_check import check_install
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,30 +13,54 @@ _MARGIN = 0.1
 _OUTSIDE = 5e-4
 
 
-def crop_to_person(frames: NDArray[np.uint16]) -> NDArray[np.uint16]:
+@dataclass(frozen=True, kw_only=True)
+class PersonBox:
+    """A square of the image plane; may reach beyond the image.
+
+    Attributes:
+        top: First row; may be negative, as `left`.
+        left: First column.
+        side: Pixels, even; 0 = nobody was seen, frames stay as they are.
+    """
+
+    top: int
+    left: int
+    side: int
+
+    def cut(self, frame: NDArray[np.uint16]) -> NDArray[np.uint16]:
+        """[h, w] → [side, side]; what lies beyond the image is 0."""
+        if not self.side:
+            return frame
+        height, width = frame.shape
+        out = np.zeros((self.side, self.side), dtype=np.uint16)
+        rows = slice(max(self.top, 0), min(self.top + self.side, height))
+        columns = slice(max(self.left, 0), min(self.left + self.side, width))
+        out[rows.start - self.top : rows.stop - self.top, columns.start - self.left : columns.stop - self.left] = frame[
+            rows, columns
+        ]
+        return out
+
+
+def find_person(frames: Iterable[NDArray[np.uint16]]) -> PersonBox:
     """One square box for the whole clip, around all pixels that are not 0, with a margin of 10 %.
 
     Args:
-        frames: [n, h, w] uint16 millimetres, 0 = background.
-
-    Returns:
-        [n, s, s] uint16; what lies beyond the image is 0. A clip without any reading is returned whole.
+        frames: [h, w] uint16 millimetres each, 0 = background; at least one.
     """
-    counts = np.count_nonzero(frames, axis=0)  # [h, w]
+    counts: NDArray[np.int64] = sum((frame > 0).astype(np.int64) for frame in frames)  # type: ignore[assignment]
     if not counts.any():
-        return frames
+        return PersonBox(top=0, left=0, side=0)
     top, bottom = _extent(counts.sum(axis=1))
     left, right = _extent(counts.sum(axis=0))
     side = int(np.ceil(max(bottom - top, right - left) * (1 + 2 * _MARGIN)))
     side += side % 2  # video players like even sizes
-    top = (top + bottom - side) // 2
-    left = (left + right - side) // 2
-    height, width = frames.shape[1:]
-    out = np.zeros((len(frames), side, side), dtype=np.uint16)
-    rows = slice(max(top, 0), min(top + side, height))
-    columns = slice(max(left, 0), min(left + side, width))
-    out[:, rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = frames[:, rows, columns]
-    return out
+    return PersonBox(top=(top + bottom - side) // 2, left=(left + right - side) // 2, side=side)
+
+
+def crop_to_person(frames: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """`find_person` and `cut` for a clip in memory: [n, h, w] → [n, s, s]."""
+    box = find_person(frames)
+    return np.stack([box.cut(frame) for frame in frames])
 
 
 def _extent(counts: NDArray[np.int64]) -> tuple[int, int]:

@@ -32,7 +32,9 @@ def raw(tmp_path: Path) -> Path:
 
 def test_whole_files_are_kept_and_broken_ones_listed(raw: Path, tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
-    report = prepare("utd_mhad", raw, tmp_path / "out", progress=lambda done, of: seen.append((done, of)))
+    report = prepare(
+        "utd_mhad", raw, tmp_path / "out", transcode=False, progress=lambda done, of: seen.append((done, of))
+    )
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert report.num_clips == 3
     assert report.num_files == {"depth": 2, "skeleton": 3, "inertial": 3}
@@ -53,14 +55,14 @@ def test_whole_files_are_kept_and_broken_ones_listed(raw: Path, tmp_path: Path) 
 def test_person_crop_is_written_once(raw: Path, tmp_path: Path) -> None:
     report = prepare("utd_mhad", raw, tmp_path / "out", crop="person", workers=2)
     row = read_manifest(report.manifest).rows[0]
-    assert row.files["depth"] == tmp_path / "out" / "depth" / "a1_s1_t1.mkv"
+    assert row.files["depth"] == tmp_path / "out" / "depth" / "a1_s1_t1.avi"
     from actionmae.core.modality import resolve
 
     frames = open_stream(row.files["depth"], resolve("depth")).read(range(6))
     assert frames.shape == (6, 20, 20, 1)
     assert (frames == 2500).sum() == 6 * 16 * 10
     written = row.files["depth"].stat().st_mtime_ns
-    (tmp_path / "out" / "depth" / "a2_s1_t1.mkv").unlink()
+    (tmp_path / "out" / "depth" / "a2_s1_t1.avi").unlink()
     again = prepare("utd_mhad", raw, tmp_path / "out", crop="person")
     assert row.files["depth"].stat().st_mtime_ns == written
     assert again.num_files == report.num_files
@@ -79,9 +81,15 @@ def test_impossible_requests_are_refused(raw: Path, tmp_path: Path) -> None:
         prepare("utd_mhad", raw, tmp_path / "out", workers=0)
     with pytest.raises(ValueError, match="crop is 'body': choose none or person"):
         inspect.unwrap(prepare)("utd_mhad", raw, tmp_path / "out", crop="body")  # past the tests' own type check
+    with pytest.raises(ValueError, match="short_side is 8: give at least 16 pixels"):
+        prepare("utd_mhad", raw, tmp_path / "out", short_side=8)
+    with pytest.raises(ValueError, match="shard is 3/2: give i/n with i in 1…n"):
+        prepare("utd_mhad", raw, tmp_path / "out", shard=(3, 2))
+    with pytest.raises(ValueError, match=r"unknown layout 'utd': known are ntu60, .*, folder, manifest"):
+        prepare("utd", raw, tmp_path / "out")
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="no recordings of layout utd_mhad below"):
         prepare("utd_mhad", tmp_path / "empty", tmp_path / "out")
     (tmp_path / "empty" / "a1_s1_t1_depth.mat").write_bytes(b"broken")
     with pytest.raises(ValueError, match=r"none of the 1 clips below .* can be read"):
-        prepare("utd_mhad", tmp_path / "empty", tmp_path / "out")
+        prepare("utd_mhad", tmp_path / "empty", tmp_path / "nothing")

@@ -1,0 +1,75 @@
+"""One's own recordings in folders `<label>/<clip>/<modality>.*`: no layout module needed. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from actionmae.data.manifest import ClipRow
+from actionmae.data.natural_order import natural_key
+
+_SPLITS = ("train", "val", "test")
+
+
+def index_folder(root: Path, names: Collection[str]) -> tuple[list[ClipRow], list[str]]:
+    """Find the clips `<label>/<clip>/`, or `<split>/<label>/<clip>/` where all folders of `root` are named like splits.
+
+    In a clip's folder each file `<modality>.<anything>` or folder `<modality>/` is one recording; other files (times,
+    notes) are left alone. `<modality>.txt` or `<modality>.csv` beside a recording of that name is its clock.
+
+    Args:
+        root: The folder.
+        names: Modalities that count.
+
+    Returns:
+        Rows in natural order, whose samples are named `<label>_<clip>`, and one sentence for each thing that cannot be
+        used.
+
+    Raises:
+        FileNotFoundError: If `root` is no folder.
+    """
+    if not root.is_dir():
+        raise FileNotFoundError(f"{root} is no folder: give the folder that holds <label>/<clip>/<modality>.*")
+    tops = _folders(root)
+    splits = bool(tops) and all(top.name in _SPLITS for top in tops)
+    parts = [(top.name, label) for top in tops for label in _folders(top)] if splits else [("", top) for top in tops]
+    rows, problems = [], []
+    taken: set[str] = set()
+    for split, label in parts:
+        for clip in _folders(label):
+            sample = f"{label.name}_{clip.name}" if not splits else f"{split}_{label.name}_{clip.name}"
+            files, doubled = _recordings(clip, names)
+            problems += doubled
+            if sample in taken:
+                problems.append(f"{clip} would be named {sample} like another clip: rename the folder")
+            elif not files:
+                problems.append(f"{clip} holds no recording of {', '.join(names)}: name the files like modalities")
+            else:
+                taken.add(sample)
+                rows.append(ClipRow(sample=sample, label=label.name, split=split, files=files))
+    return rows, problems
+
+
+def _folders(root: Path) -> list[Path]:
+    return sorted((path for path in root.iterdir() if path.is_dir()), key=lambda path: natural_key(path.name))
+
+
+def _recordings(clip: Path, names: Collection[str]) -> tuple[dict[str, Path], list[str]]:
+    """A clip's files by modality, in the order of `names`."""
+    found: dict[str, list[Path]] = {name: [] for name in names}
+    clocks: dict[str, Path] = {}
+    for path in sorted(clip.iterdir()):
+        if path.stem in found and path.suffix.lower() in (".txt", ".csv"):
+            clocks[path.stem] = path
+        elif path.stem in found:
+            found[path.stem].append(path)
+    problems = [
+        f"{clip} has several recordings named {name} ({', '.join(path.name for path in paths)}): keep one"
+        for name, paths in found.items()
+        if len(paths) > 1
+    ]
+    files = {name: paths[0] for name, paths in found.items() if len(paths) == 1}
+    return {
+        name: path.with_name(f"{path.name}@{clocks[name].name}") if name in clocks else path
+        for name, path in files.items()
+    }, problems

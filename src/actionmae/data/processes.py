@@ -1,0 +1,57 @@
+"""The same function over many items in several processes that end with their parent. No torch."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import connection
+from typing import TypeVar
+
+import cv2
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def run_in_processes(
+    function: Callable[[Item], Result], items: Sequence[Item], workers: int
+) -> Iterator[tuple[Item, Result]]:
+    """Pairs of item and result, in the items' order, as they become ready.
+
+    Args:
+        function: Importable.
+        items: What to apply it to.
+        workers: Processes; 1 = this one.
+
+    Raises:
+        ChildProcessError: If a process was killed.
+    """
+    if workers == 1:
+        for item in items:
+            yield item, function(item)
+        return
+    with ProcessPoolExecutor(min(workers, max(1, len(items))), initializer=_begin) as pool:
+        try:
+            yield from zip(items, pool.map(function, items, chunksize=2), strict=True)
+        except BrokenProcessPool as error:
+            raise ChildProcessError(
+                "a worker process was killed, perhaps for want of memory: run again with fewer workers; what is "
+                "finished is kept"
+            ) from error
+
+
+def _begin() -> None:
+    cv2.setNumThreads(0)  # one process per core; and OpenCV's threads do not survive a fork
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
+
+
+def _follow(sentinel: int) -> None:
+    """A killed parent cannot stop its workers, and they would wait for work for ever."""
+    connection.wait([sentinel])
+    os._exit(1)
