@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from actionmae.core.modality import ModalitySet
 from actionmae.nn.classifier import MultiModalClassifier
@@ -68,14 +69,11 @@ def load_model(folder: str | Path, *, device: torch.device | str = "cpu") -> Mul
         classes=config["classes"],
         config=ClassifierConfig.from_dict(config["architecture"]),
     )
-    weights = _existing(folder, "model.safetensors")
+    weights = read_weights(folder)
     try:
-        model.load_state_dict(load_file(weights))
-    except (SafetensorError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(
-            f"{weights} is damaged or does not belong to its config.json ({reason}): save it again"
-        ) from error
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ValueError(_damaged(folder / "model.safetensors", error)) from error
     return model.to(device).eval()
 
 
@@ -90,17 +88,37 @@ def read_config(folder: str | Path) -> dict[str, Any]:
     try:
         config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         version = int(config["format_version"])
-        if version > FORMAT_VERSION:
-            raise ValueError(
-                f"{path} has format version {version}, this actionmae reads up to {FORMAT_VERSION}: upgrade actionmae"
-            )
-        for field in ("architecture", "modalities", "classes"):
-            config[field]
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        if version <= FORMAT_VERSION:  # a newer format may have other fields
+            for field in ("architecture", "modalities", "classes"):
+                config[field]
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path} is no model config ({error!r}): give a folder that `actionmae train` wrote"
         ) from error
+    if version > FORMAT_VERSION:
+        raise ValueError(
+            f"{path} has format version {version}, this actionmae reads up to {FORMAT_VERSION}: upgrade actionmae"
+        )
     return config
+
+
+def read_weights(folder: str | Path) -> dict[str, Tensor]:
+    """The tensors of a model folder by parameter name, on the CPU.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ValueError: If it is damaged.
+    """
+    path = _existing(Path(folder), "model.safetensors")
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ValueError(_damaged(path, error)) from error
+
+
+def _damaged(path: Path, error: Exception) -> str:
+    reason = str(error).strip().splitlines()[0]
+    return f"{path} is damaged or does not belong to its config.json ({reason}): save it again"
 
 
 def _existing(folder: Path, name: str) -> Path:

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from safetensors.torch import load_file
 from torch import Tensor
 
-from actionmae.nn.checkpoint import read_config
+from actionmae.nn.checkpoint import read_config, read_weights
 from actionmae.nn.classifier import MultiModalClassifier
 
 log = logging.getLogger(__name__)
@@ -57,7 +56,7 @@ def initialise(model: MultiModalClassifier, folders: Sequence[Path], *, parts: P
     source: dict[str, str] = {}
     for folder in folders:
         config = read_config(folder)
-        weights = load_file(folder / "model.safetensors")
+        weights = read_weights(folder)
         encoders_only = len(folders) > 1 or parts != "all"
         for key, tensor in _renamed(weights, config, model, encoders_only=encoders_only).items():
             if parts == "space" and ".space." not in key:

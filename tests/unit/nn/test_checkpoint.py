@@ -1,0 +1,128 @@
+"""A model folder: what was saved is what is loaded, to the last bit."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actionmae.core.modality import ModalitySet
+from actionmae.nn import load_model, save_model
+from actionmae.nn.checkpoint import read_config
+from helpers.builders import tiny_batch
+from helpers.tiny_models import KINDS, VECTORS, tiny_classifier
+
+CONFIGS = st.fixed_dictionaries(
+    {
+        "fusion": st.sampled_from(["sum", "concat", "transformer"]),
+        "fusion_input": st.sampled_from(["filled", "reconstructed"]),
+        "action_mae": st.booleans(),
+        "num_memory_tokens": st.integers(0, 2),
+        "mae_positions": st.booleans(),
+        "positions": st.sampled_from(["input", "attention"]),
+        "final_norm": st.booleans(),
+        "token_heads": st.booleans(),
+        "norm": st.sampled_from(["batch", "frozen", "group"]),
+        "time_depth": st.integers(1, 2),
+        "dropout": st.sampled_from([0.0, 0.25]),
+    }
+)
+
+
+@given(options=CONFIGS, order=st.permutations([KINDS[0], *VECTORS[:2]]), seed=st.integers(0, 99))
+@settings(max_examples=12, deadline=None)
+def test_weights_and_logits_survive_to_the_bit(options: dict[str, Any], order: list[dict[str, Any]], seed: int) -> None:
+    torch.manual_seed(seed)
+    modalities = ModalitySet(order)
+    model = tiny_classifier(modalities, **options)
+    with tempfile.TemporaryDirectory() as folder:
+        loaded = load_model(save_model(model, Path(folder) / "model", provenance={"seed": seed}))
+    assert loaded.config == model.config
+    assert loaded.modalities == modalities
+    assert loaded.classes == model.classes
+    assert not loaded.training
+    before, after = model.state_dict(), loaded.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+    batch = tiny_batch(modalities, 5)
+    with torch.no_grad():
+        assert torch.equal(model(batch).logits, loaded(batch).logits)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return save_model(tiny_classifier(ModalitySet(VECTORS)), tmp_path / "model")
+
+
+def test_a_folder_holds_three_files_and_no_pickle(folder: Path) -> None:
+    assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors", "README.md"}
+    assert "- **sound** (X): features, 3 frames of (5,)" in (folder / "README.md").read_text()
+    assert read_config(folder)["format_version"] == 1
+
+
+def test_saving_again_replaces_the_folder_whole(folder: Path) -> None:
+    (folder / "left over").write_text("")
+    other = tiny_classifier(ModalitySet(VECTORS), num_classes=2)
+    save_model(other, folder, card="# Mine\n", provenance={"why": "again"})
+    assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors", "README.md"}
+    assert (folder / "README.md").read_text() == "# Mine\n"
+    assert read_config(folder)["provenance"] == {"why": "again"}
+    assert len(load_model(folder).classes) == 2
+    assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+def test_a_failed_save_leaves_the_older_folder(folder: Path) -> None:
+    before = (folder / "config.json").read_bytes()
+    with pytest.raises(TypeError):
+        save_model(tiny_classifier(ModalitySet(VECTORS), num_classes=2), folder, provenance={"path": Path()})
+    assert (folder / "config.json").read_bytes() == before
+    assert len(load_model(folder).classes) == 5
+
+
+def test_the_registry_is_not_asked_when_loading(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actionmae.core.modality._REGISTRY", {})
+    assert load_model(folder).modalities == ModalitySet(VECTORS)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_no_model_folder(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(FileNotFoundError, match=f"is no model folder, it has no {name}: give a folder that `actionmae"):
+        load_model(folder)
+
+
+def test_a_newer_format_is_refused(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"format_version": 2}))
+    with pytest.raises(ValueError, match=r"has format version 2, this actionmae reads up to 1: upgrade actionmae"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"format_version": 1}', '{"format_version": null}'])
+def test_what_is_no_config_is_refused(folder: Path, text: str) -> None:
+    (folder / "config.json").write_text(text)
+    with pytest.raises(
+        ValueError, match=r"config\.json is no model config \(.+\): give a folder that `actionmae train`"
+    ):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\xff" * 64])
+def test_damaged_weights_are_refused(folder: Path, content: bytes) -> None:
+    (folder / "model.safetensors").write_bytes(content)
+    with pytest.raises(
+        ValueError, match=r"model\.safetensors is damaged or does not belong to its config\.json \(.+\): save"
+    ):
+        load_model(folder)
+
+
+def test_weights_of_another_model_are_refused(folder: Path, tmp_path: Path) -> None:
+    other = save_model(tiny_classifier(ModalitySet(VECTORS[:2])), tmp_path / "other")
+    (other / "model.safetensors").replace(folder / "model.safetensors")
+    with pytest.raises(ValueError, match="is damaged or does not belong") as caught:
+        load_model(folder)
+    assert "\n" not in str(caught.value)
