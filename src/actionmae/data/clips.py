@@ -6,7 +6,6 @@ Shapes: B batch, T frame, C channel, H W pixels of the region, P person, J joint
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import cv2
@@ -19,7 +18,7 @@ from torch.utils.data import Dataset, get_worker_info
 from actionmae.core.modality import ModalitySet, ModalitySpec
 from actionmae.core.tensors import ClipBatch
 from actionmae.data.alignment import Alignment
-from actionmae.data.framing import cut_region
+from actionmae.data.framing import channels_first, cut_region
 from actionmae.data.manifest import ClipRow
 from actionmae.data.readers import ArrayStream, Stream, TimedStream, frame_times, open_stream
 from actionmae.data.sampling import FrameChoice, clip_generator, frame_indices, sample_positions, window_indices
@@ -263,8 +262,7 @@ def _read(stream: Stream, spec: ModalitySpec, positions: NDArray[np.float64]) ->
 def _read_frames(stream: Stream, spec: ModalitySpec, indices: NDArray[np.int64]) -> NDArray[Any]:
     if spec.kind != "frames" or isinstance(stream, _RegionStream | _RegionTimedStream):
         return stream.read(indices)
-    images = stream.read(indices, each=partial(cut_region, spec=spec))
-    return np.ascontiguousarray(np.moveaxis(images, -1, 1))
+    return np.ascontiguousarray(stream.read(indices, each=lambda image: channels_first(cut_region(image, spec))))
 
 
 def _fill(sample: ClipSample, spec: ModalitySpec, array: NDArray[Any]) -> None:

@@ -49,5 +49,14 @@ def cut_region(image: NDArray[Any], spec: ModalitySpec) -> NDArray[Any]:
         return cut
     smooth = cv2.INTER_AREA if box > _LINEAR_UP_TO else cv2.INTER_LINEAR
     method = cv2.INTER_NEAREST_EXACT if spec.value == "depth" else smooth
-    resized = cv2.resize(np.ascontiguousarray(cut), (width, height), interpolation=method)
+    resized = cv2.resize(cut, (width, height), interpolation=method)
     return np.asarray(resized).reshape(height, width, -1)  # OpenCV drops the last axis of one-channel images
+
+
+def channels_first(image: NDArray[Any]) -> NDArray[Any]:
+    """[h, w, c] → [c, h, w] in memory, too; by OpenCV, which is ten times as fast at it as NumPy's strided copy."""
+    if image.shape[2] == 1:
+        return np.moveaxis(image, -1, 0)
+    out = np.empty((image.shape[2], *image.shape[:2]), dtype=image.dtype)
+    cv2.split(image, list(out))
+    return out

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from actionmae.core.modality import resolve
-from actionmae.data.framing import cut_region, region_size
+from actionmae.data.framing import channels_first, cut_region, region_size
 
 DEPTH = resolve({"name": "depth", "shape": (3, 20, 20)})
 RGB = resolve({"name": "rgb", "shape": (3, 20, 20)})
@@ -40,3 +40,12 @@ def test_depth_is_never_mixed() -> None:
 def test_wide_inputs_keep_their_proportions() -> None:
     wide = resolve({"name": "rgb", "shape": (3, 20, 40)})
     assert cut_region(np.zeros((100, 100, 3), np.uint8), wide).shape == (24, 48, 3)
+
+
+def test_prepared_colour_is_cut_and_not_resampled() -> None:
+    image = np.random.default_rng(0).integers(0, 255, (270, 480, 3)).astype(np.uint8)
+    cut = cut_region(image, resolve("rgb"))
+    np.testing.assert_array_equal(cut, image[0:269, 105:374])
+    np.testing.assert_array_equal(channels_first(cut), np.moveaxis(cut, -1, 0))
+    assert channels_first(cut).flags.c_contiguous
+    assert channels_first(cut[..., :1]).shape == (1, 269, 269)
