@@ -26,7 +26,7 @@ Split = Literal["train", "val", "test", "all"]
 
 
 def demo(
-    *, out: Path = Path("runs/demo"), clips: int = 384, epochs: int = 20, frame_size: int = 64, seed: int = 0
+    *, out: Path = Path("runs/demo"), clips: int = 384, epochs: int = 30, frame_size: int = 48, seed: int = 0
 ) -> None:
     """Render recordings, train with and without ActionMAE, print what each missing sensor costs, write a report.
 
