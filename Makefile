@@ -15,10 +15,10 @@ PYTHON3 ?= $(eval PYTHON3 := $(shell for name in python3 python3.13 python3.12 p
 	$$name -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$name && break; done))$(PYTHON3)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint benchmark install clean
+.PHONY: help demo test lint benchmark utd-mhad install clean
 
 help: ## Show these targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: $(INSTALLED) ## Render recordings, train with and without ActionMAE, print what each missing sensor costs
 	$(BIN)/actionmae demo
@@ -66,7 +66,6 @@ $(INSTALLED): requirements.lock pyproject.toml
 UTD_CELLS := depth skeleton inertial sum concat transformer modality_dropout action_mae \
 	modality_dropout_token_heads action_mae_token_heads
 
-.PHONY: utd-mhad
-utd-mhad: $(INSTALLED) ## train every UTD-MHAD cell with three seeds; goes on where it stopped (data/utd-person must be prepared)
+utd-mhad: $(INSTALLED) ## Train every UTD-MHAD cell with three seeds; goes on where it stopped (data/utd-person must be prepared)
 	@for seed in 0 1 2; do for cell in $(UTD_CELLS); do echo $$cell $$seed; done; done | xargs -P 2 -L 1 sh -c \
 	'.venv/bin/actionmae train --config configs/utd_mhad/$$0.yaml --run runs/utd_mhad/$$0/$$1 --engine.seed $$1 --engine.progress false --resume true || exit 255'
