@@ -12,10 +12,12 @@ import cv2
 import numpy as np
 import pytest
 
+from actionmae.cli import main
 from actionmae.core.modality import resolve
 from actionmae.data.journal import Journal
 from actionmae.data.manifest import ClipRow, read_manifest, write_manifest
 from actionmae.data.prepare import prepare
+from actionmae.data.processes import run_in_processes
 from actionmae.data.readers import frame_times, open_stream
 from actionmae.data.video import VideoStream
 from actionmae.data.video_writer import VideoWriter, write_color_video, write_gray_video
@@ -127,6 +129,27 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
     while Path(f"/proc/{worker}/stat").exists() and "Z" not in Path(f"/proc/{worker}/stat").read_text().split()[2]:
         assert time.monotonic() < deadline, "the worker lives on"
         time.sleep(0.02)
+
+
+def _die(item: int) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return item
+
+
+def test_a_killed_worker_is_one_sentence() -> None:
+    with pytest.raises(ChildProcessError, match=r"a worker process was killed, .*: run again with fewer workers"):
+        list(run_in_processes(_die, [1, 2], 2))
+
+
+def test_a_shard_is_written_i_of_n(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_clips(tmp_path / "raw", count=2)
+    words = ["prepare", "--layout", "folder", "--root", str(tmp_path / "raw"), "--out", str(tmp_path / "out")]
+    assert main([*words, "--shard", "2/"]) == 2
+    assert "shard is '2/': give i/n, as in 3/16" in capsys.readouterr().err
+    assert main([*words, "--shard", "2/2"]) == 0
+    assert "shard 2/2 (when all are done, run once more without --shard): 1 clips" in capsys.readouterr().out
+    assert main(words) == 0
+    assert "manifest.csv: 2 clips (rgb 2" in capsys.readouterr().out.replace("2 rgb", "rgb 2")
 
 
 def test_a_torn_line_of_the_journal_costs_one_clip(tmp_path: Path) -> None:
