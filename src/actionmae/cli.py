@@ -3,8 +3,6 @@
 Only the chosen verb's signature becomes a parser (jsonargparse), so `actionmae --help` imports nothing.
 """
 
-from __future__ import annotations
-
 import inspect
 import json as json_format
 import logging
@@ -147,11 +145,11 @@ def check(
 def train(
     *,
     run: Path,
-    data: DataConfig,
-    model: ClassifierConfig,
-    method: MethodConfig,
-    optim: OptimConfig,
-    engine: EngineConfig,
+    data: "DataConfig",
+    model: "ClassifierConfig",
+    method: "MethodConfig",
+    optim: "OptimConfig",
+    engine: "EngineConfig",
     init: list[Path] | None = None,
     init_parts: Literal["all", "encoders", "space"] = "all",
     freeze_init: bool = False,
