@@ -429,7 +429,7 @@ def _parse(verb: str, words: list[str]) -> dict[str, Any]:
         options: dict[str, Any] = {"nargs": nargs} if nargs else {}
         parser.add_argument(name, type=Path if "Path" in str(hints[name].annotation) else str, **options)
     parser.add_function_arguments(function, skip=set(positional))
-    flags = {f"--{name}" for name, hint in hints.items() if str(hint.annotation) == "bool"}
+    flags = {f"--{name}" for name, hint in hints.items() if hint.annotation is bool}
     flags |= {flag.replace("_", "-") for flag in flags}
     try:
         parsed = parser.instantiate(parser.parse_args(_complete(words, flags)))
