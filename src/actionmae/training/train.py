@@ -200,7 +200,12 @@ def _quiet_lightning() -> Iterator[None]:
     level = logger.level
     logger.setLevel(logging.WARNING)
     with warnings.catch_warnings():
-        for message in (".*does not have many workers.*", ".*treespec, LeafSpec.*", ".*find_unused_parameters=True.*"):
+        for message in (
+            ".*does not have many workers.*",
+            ".*treespec, LeafSpec.*",
+            ".*find_unused_parameters=True.*",
+            ".*bucket view strides.*",
+        ):
             warnings.filterwarnings("ignore", message=message)
         try:
             yield
