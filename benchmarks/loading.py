@@ -116,7 +116,7 @@ def _record(folder: Path, sizes: Sizes, *, seed: int) -> ClipRow:
         depth = np.where(person, 2500 + rng.normal(0, 4, (high, broad)), 0).astype(np.uint16)
         cv2.imwrite(str(folder / "depth" / f"MDepth-{at:08d}.png"), depth)
         infrared.append(np.clip(np.where(person, 150, 60) + rng.normal(0, 5, (high, broad)), 0, 255).astype(np.uint8))
-    write_gray_video(folder / "ir.avi", np.stack(infrared), FPS)
+    write_gray_video(folder / "ir.avi", np.stack(infrared), float(FPS))
     return ClipRow(
         sample=folder.name,
         label="walk",

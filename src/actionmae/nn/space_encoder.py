@@ -86,7 +86,9 @@ class SpaceEncoder(nn.Module):
                 raise ValueError("grid_cnn has no pretrained weights: train it from scratch, or choose a timm encoder")
             self.network = GridCNN(in_chans=frame_shape[0], num_features=embed_dim, norm_layer=_NORM_LAYERS[norm])
         else:
-            self.network = _create_timm(name, frame_shape, pretrained=pretrained, weights=weights, norm=norm)
+            network = _create_timm(name, frame_shape, pretrained=pretrained, weights=weights, norm=norm)
+            # As the frames below: otherwise every pass reorders the weights.
+            self.network = network.to(memory_format=torch.channels_last)
         if norm == "frozen":
             self.network = freeze_batch_norm_2d(self.network)
         width = self.network.num_features
