@@ -17,7 +17,7 @@ class MethodConfig:
     Attributes:
         name: "plain": cross-entropy on what exists (specialists and fusion baselines, Tables 4 and 6);
             "modality_dropout": the same with modalities dropped at random, nothing is reconstructed;
-            "action_mae": dropping and reconstruction (§3).
+            "action_mae": dropping and reconstruction (§3). None = action_mae for a model that has it, else plain.
         label_smoothing: α of the cross-entropy (§4.1: 0.1).
         cls_weight: λ_cls of Eq. 6.
         rec_weight: λ_rec of Eq. 6.
@@ -32,7 +32,7 @@ class MethodConfig:
         ValueError: If a weight is negative, label_smoothing is not in [0, 1), or a word is none of the choices.
     """
 
-    name: MethodName = "action_mae"
+    name: MethodName | None = None
     label_smoothing: float = 0.1
     cls_weight: float = 1.0
     rec_weight: float = 1.0
@@ -49,6 +49,8 @@ class MethodConfig:
                 raise ValueError(f"method.{name} is {getattr(self, name)}: give 0 or more")
         if not 0.0 <= self.label_smoothing < 1.0:
             raise ValueError(f"method.label_smoothing is {self.label_smoothing}: give a share in [0, 1)")
-        choices = {"name": MethodName, "drop_per": Per, "drop_draw": Draw, "rec_reduction": Reduction}
+        choices = {"drop_per": Per, "drop_draw": Draw, "rec_reduction": Reduction}
+        if self.name is not None:
+            choices["name"] = MethodName
         for name, allowed in choices.items():
             check_choice(f"method.{name}", getattr(self, name), allowed)

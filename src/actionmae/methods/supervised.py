@@ -3,7 +3,7 @@
 They differ in two things only: whether modalities are dropped, and whether what was dropped is a target of Eq. 5.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from torch import Generator, Tensor, nn
 
@@ -43,6 +43,8 @@ class Supervised(nn.Module):
 
     def __init__(self, *, model: MultiModalClassifier, config: MethodConfig) -> None:
         super().__init__()
+        if config.name is None:
+            config = replace(config, name="plain" if model.action_mae is None else "action_mae")
         if (config.name == "action_mae") != (model.action_mae is not None):
             raise ValueError(
                 f"method {config.name!r} does not fit a model with action_mae {model.config.action_mae}: "
@@ -100,7 +102,7 @@ def reconstruction_quality(output: ClassifierOutput, batch: ClipBatch) -> dict[s
     """Is Eq. 5 solved, or only small? Mean ‖z‖, and the error divided by that of predicting the batch's mean token.
 
     A ratio near 1 means that the decoder does no better than a constant. Both are over the tokens that exist;
-    the ratio is over the dropped ones and is 0 when none was dropped.
+    the ratio is over the dropped ones, and 0 when none was dropped or all dropped ones are the mean itself.
     """
     tokens = output.tokens.detach()
     have = batch.available[:, :, None]
@@ -111,7 +113,8 @@ def reconstruction_quality(output: ClassifierOutput, batch: ClipBatch) -> dict[s
     error = (output.reconstructed.detach() - tokens).square().mean(dim=2)
     spread = (mean - tokens).square().mean(dim=2)
     zero = tokens.new_zeros(())
-    ratio = error.where(dropped, zero).sum() / spread.where(dropped, zero).sum().clamp(min=1e-12)
+    error, spread = error.where(dropped, zero).sum(), spread.where(dropped, zero).sum()
+    ratio = (error / spread).where(spread > 1e-6, zero)
     norm = tokens.norm(dim=2).where(batch.available, zero).sum() / batch.available.sum().clamp(min=1)
     return {"token_norm": norm, "rec_error_ratio": ratio}
 

@@ -14,7 +14,9 @@ from helpers.tiny_models import tiny_classifier, vectors
 def step(*, visible_seed: int = 0, model: dict[str, Any] | None = None, **options: Any) -> StepOutput:
     torch.manual_seed(0)
     config = MethodConfig(**options)
-    options = {"action_mae": config.name == "action_mae", "token_heads": config.token_weight > 0} | (model or {})
+    options = {"action_mae": config.name in (None, "action_mae"), "token_heads": config.token_weight > 0} | (
+        model or {}
+    )
     method = build_method(config, tiny_classifier(vectors(), **options))
     assert method.supported_subsets == all_subsets(3)
     return method.step(tiny_batch(vectors(), 8), torch.Generator().manual_seed(visible_seed))
@@ -68,6 +70,11 @@ def test_what_each_method_drops_and_rebuilds() -> None:
     assert torch.equal(rebuilt.output.visible, dropped.output.visible)
     assert set(rebuilt.losses) == {"cls", "rec"}
     assert set(step(token_weight=0.5).losses) == {"cls", "rec", "token"}
+
+
+@pytest.mark.parametrize(("action_mae", "name"), [(True, "action_mae"), (False, "plain")])
+def test_without_a_name_the_method_follows_the_model(action_mae: bool, name: str) -> None:
+    assert build_method(MethodConfig(), tiny_classifier(vectors(), action_mae=action_mae)).config.name == name
 
 
 def test_weights_scale_their_terms() -> None:
