@@ -17,8 +17,7 @@ def run(sizes: Sizes, device: str) -> Result:
         batch = make_batch(model, [[slot in subset for slot in range(len(NAMES))]] * sizes.clips, device=device)
         cases[name] = torch.inference_mode()(lambda batch=batch: model(batch).logits)
     full = next(iter(subsets))
-    cases[full]()  # warms up
-    times = interleave(cases, rounds=sizes.rounds, device=device, warm=False)
+    times = interleave(cases, rounds=sizes.rounds, device=device)
     rows = [
         (
             name,

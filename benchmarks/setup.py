@@ -36,10 +36,10 @@ class Sizes:
     frames: int = 16
     pixels: int = 224
     clips: int = 1
-    step_frames: int = 6
+    step_frames: int = 8
     step_pixels: int = 112
     matmul: int = 4096
-    rounds: int = 3
+    rounds: int = 5
     loop_steps: int = 20
 
 

@@ -46,20 +46,19 @@ def spread(values: list[float]) -> Spread:
     return Spread(statistics.median(values), min(values), max(values))
 
 
-def interleave(cases: Mapping[str, Callable[[], object]], *, rounds: int, device: str, warm: bool = True) -> Times:
-    """Run every case once in every round.
+def interleave(cases: Mapping[str, Callable[[], object]], *, rounds: int, device: str) -> Times:
+    """Run every case once in every round; a first round is not timed.
 
     Args:
         cases: What to time.
         rounds: Repeats of the whole sequence.
         device: "cpu", or "cuda", whose work is waited for.
-        warm: One untimed run of each case first.
     """
     seconds: dict[str, list[float]] = {name: [] for name in cases}
     gc.collect()
     gc.disable()  # no case pays for another's garbage
     try:
-        for at in range(-1 if warm else 0, rounds):
+        for at in range(-1, rounds):
             for name, run in cases.items():
                 _wait(device)
                 started = time.perf_counter()
