@@ -70,7 +70,7 @@ def run_demo(
     # The heads train the weaker encoders; docs/results.md separates their share from reconstruction's.
     yield f"\nActionMAE, with one auxiliary classifier per token (docs/design.md)\n{tables['actionmae'].to_text()}"
     yield _verdict(tables)
-    runs = [f"plain fusion={out / 'fusion'}", f"ActionMAE={out / 'actionmae'}"]
+    runs = [f"plain fusion={out / 'fusion'}", f"ActionMAE with token heads={out / 'actionmae'}"]
     page = report_runs(runs, out / "report.html", manifest=manifest, title="Demo: what a missing sensor costs")[0]
     yield f"4. Report: {page}"
     yield _predict(models["actionmae"], splits.test[0])
@@ -144,7 +144,7 @@ def _verdict(tables: dict[str, RobustnessTable]) -> str:
     plain, ours = (tables[name].mean_incomplete_top1 for name in ("fusion", "actionmae"))
     assert plain is not None
     assert ours is not None
-    return f"\nMean top-1 with one or two sensors missing: plain fusion {plain:.1f} %, ActionMAE {ours:.1f} %\n"
+    return f"\nMean top-1 with sensors missing: plain fusion {plain:.1f} %, ActionMAE with token heads {ours:.1f} %\n"
 
 
 def _predict(model: Path, row: ClipRow) -> str:
