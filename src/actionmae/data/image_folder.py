@@ -1,7 +1,13 @@
-"""Recordings kept as a folder of numbered images, one per frame. No torch."""
+"""Recordings kept as a folder of numbered images, one per frame. No torch.
+
+Regions of interest that follow a person (UWA3D Multiview II) have another size in each frame. Depth of that kind is padded
+with 0, "no reading": each frame lies in the middle of the folder's largest height and width, so all have one size and
+every reading keeps its value.
+"""
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +20,7 @@ from actionmae.core.modality import Value
 from actionmae.data.frame_files import list_frames
 
 _ENDINGS = (".jpg", ".jpeg", ".png")
+_PNG_START = b"\x89PNG\r\n\x1a\n"
 
 
 class ImageFolder:
@@ -41,6 +48,7 @@ class ImageFolder:
         self._value = value
         self.num_frames = len(self._files)
         self.rate = rate
+        self._size: tuple[int, int] | None = None  # (height, width) of what `read` gives, once that is known
 
     def read(
         self,
@@ -50,20 +58,30 @@ class ImageFolder:
         """Read the images at `indices` (see `readers.Stream.read`).
 
         Raises:
-            ValueError: If an image is broken or of the wrong depth, or its size differs; names the file.
+            ValueError: If an image is broken or of the wrong depth, or, but for depth, its size differs; names the file.
         """
         frames = {}
         for index in sorted({int(index) for index in indices}):
-            frame = self._load(self._files[index])
+            frame = self._fit(self._load(self._files[index]), self._files[index])
             frames[index] = frame if each is None else each(frame)
-        first = next(iter(frames.values()))
-        for index, frame in frames.items():
-            if frame.shape != first.shape:
-                raise ValueError(
-                    f"image {self._files[index]} has size {frame.shape[:2]}, others in the folder {first.shape[:2]}: "
-                    "all must have one size"
-                )
         return np.stack([frames[int(index)] for index in indices])
+
+    def _fit(self, frame: NDArray[Any], file: Path) -> NDArray[Any]:
+        """The frame in the folder's one size; only depth has a value that means "nothing here"."""
+        height, width = frame.shape[:2]
+        if self._size is None:
+            sizes = [_png_size(file) for file in self._files] if self._value == "depth" else [(height, width)]
+            self._size = max(height for height, _ in sizes), max(width for _, width in sizes)
+        if (height, width) == self._size:
+            return frame
+        if self._value != "depth":
+            raise ValueError(
+                f"image {file} has size {(height, width)}, others in the folder {self._size}: all must have one size"
+            )
+        out = np.zeros((*self._size, 1), dtype=frame.dtype)
+        top, left = (self._size[0] - height) // 2, (self._size[1] - width) // 2
+        out[top : top + height, left : left + width] = frame
+        return out
 
     def _load(self, file: Path) -> NDArray[Any]:
         image = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
@@ -76,6 +94,16 @@ class ImageFolder:
         if image.dtype != np.uint8:
             image = np.right_shift(image, 8)  # 16-bit infrared or colour: the upper byte
         return _channels(image.astype(np.uint8), self._value)
+
+
+def _png_size(file: Path) -> tuple[int, int]:
+    """Height and width as the header says: the pixels need not be decoded."""
+    with file.open("rb") as opened:
+        start = opened.read(24)
+    if len(start) < 24 or not start.startswith(_PNG_START):
+        raise ValueError(f"image {file} is cut off or no PNG: depth needs 16-bit gray PNG")
+    width, height = struct.unpack(">II", start[16:])
+    return height, width
 
 
 def _channels(image: NDArray[np.uint8], value: Value) -> NDArray[np.uint8]:

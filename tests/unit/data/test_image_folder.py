@@ -6,7 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
+from actionmae.core.modality import resolve
+from actionmae.data.check_clip import ClipFiles, read_clip
 from actionmae.data.image_folder import ImageFolder
+from actionmae.data.readers import open_stream
+from actionmae.data.transcode import transcode
 
 
 def _write(path: Path, image: np.ndarray) -> None:
@@ -50,8 +54,47 @@ def test_empty_folder_broken_image_wrong_depth_and_sizes_are_refused(tmp_path: P
     with pytest.raises(ValueError, match=r"1\.png is uint8 \(4, 4\): depth needs 16-bit gray PNG"):
         ImageFolder(tmp_path, "depth").read([0])
     _write(tmp_path / "2.png", np.zeros((5, 4), np.uint8))
-    with pytest.raises(ValueError, match=r"2\.png has size \(5, 4\), others in the folder \(4, 4\)"):
-        ImageFolder(tmp_path, "gray").read([0, 1])
+    for each in (None, lambda frame: frame[:2, :2]):  # a region of one size does not hide the difference
+        with pytest.raises(ValueError, match=r"2\.png has size \(5, 4\), others in the folder \(4, 4\)"):
+            ImageFolder(tmp_path, "gray").read([0, 1], each)
     (tmp_path / "3.png").write_bytes(b"broken")
     with pytest.raises(ValueError, match=r"3\.png cannot be decoded"):
         ImageFolder(tmp_path, "gray").read([2])
+
+
+def _rois(folder: Path) -> list[np.ndarray]:
+    """Depth whose region of interest changes its size, as UWA3D Multiview II has it."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    frames = [rng.integers(1, 60000, size, dtype=np.uint16) for size in ((20, 10), (24, 18), (16, 30))]
+    for number, frame in enumerate(frames, start=1):
+        _write(folder / f"{number:03d}.png", frame)
+    return frames
+
+
+def test_depth_of_changing_size_lies_in_the_middle_of_the_largest(tmp_path: Path) -> None:
+    frames = _rois(tmp_path / "roi")
+    for indices in ([0, 1, 2], [2], [0]):  # the size does not depend on which frames are read
+        read = ImageFolder(tmp_path / "roi", "depth").read(indices)
+        assert read.shape == (len(indices), 24, 30, 1)
+        for got, frame in zip(read[..., 0], (frames[index] for index in indices), strict=True):
+            top, left = (24 - frame.shape[0]) // 2, (30 - frame.shape[1]) // 2
+            np.testing.assert_array_equal(got[top : top + frame.shape[0], left : left + frame.shape[1]], frame)
+            assert got.astype(np.int64).sum() == frame.astype(np.int64).sum(), "all around is 0"
+
+
+def test_prepared_depth_of_changing_size_has_the_pixels_of_the_raw_one(tmp_path: Path) -> None:
+    _rois(tmp_path / "roi")
+    spec = resolve("depth")
+    raw, prepared = tmp_path / "roi", tmp_path / "depth.avi"
+    transcode(raw, spec, prepared, short_side=16, crop="none")
+    np.testing.assert_array_equal(open_stream(prepared, spec).read([0, 1, 2]), open_stream(raw, spec).read([0, 1, 2]))
+    clip = ClipFiles(sample="a", files={"depth": raw}, specs={"depth": spec})
+    assert read_clip(clip).unreadable == {}
+
+
+def test_a_depth_image_that_is_no_png_is_named(tmp_path: Path) -> None:
+    _rois(tmp_path / "roi")
+    (tmp_path / "roi/002.png").write_bytes(b"\x89PNG")
+    with pytest.raises(ValueError, match=r"002\.png is cut off or no PNG: depth needs 16-bit gray PNG"):
+        ImageFolder(tmp_path / "roi", "depth").read([0])
