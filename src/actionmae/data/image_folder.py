@@ -1,8 +1,8 @@
 """Recordings kept as a folder of numbered images, one per frame. No torch.
 
-Regions of interest that follow a person (UWA3D Multiview II) have another size in each frame. Depth of that kind is padded
-with 0, "no reading": each frame lies in the middle of the folder's largest height and width, so all have one size and
-every reading keeps its value.
+Regions of interest that follow a person (UWA3D Multiview II) have another size in each frame. Depth of that kind is
+padded with 0, "no reading": each frame lies in the middle of the folder's largest height and width, so all have one
+size and every reading keeps its value.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class ImageFolder:
         """Read the images at `indices` (see `readers.Stream.read`).
 
         Raises:
-            ValueError: If an image is broken or of the wrong depth, or, but for depth, its size differs; names the file.
+            ValueError: If an image is broken, of the wrong depth or (colour, infrared) of another size; names the file.
         """
         frames = {}
         for index in sorted({int(index) for index in indices}):

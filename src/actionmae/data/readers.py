@@ -25,6 +25,7 @@ from actionmae.core.modality import ModalitySpec
 from actionmae.data.clock import split_clock
 from actionmae.data.frame_files import on_disk
 from actionmae.data.image_folder import ImageFolder
+from actionmae.data.mat_files import read_mat
 from actionmae.data.skeleton_frames import read_skeleton_frames
 from actionmae.data.skeleton_text import read_skeleton_text
 from actionmae.data.video import VideoStream
@@ -157,7 +158,9 @@ def _open(path: Path, place: Path, spec: ModalitySpec) -> Stream:
     """The whole recording; `place` is what exists on disk of `path`."""
     suffix = path.suffix.lower()
     if suffix in (".mat", ".npy"):
-        array = _load_mat(path, spec) if suffix == ".mat" else _load_npy(path)
+        array = _load_npy(path) if suffix == ".npy" else read_mat(path)
+        if suffix == ".mat" and spec.kind in ("frames", "joints"):
+            array = np.moveaxis(array, -1, 0)
         return ArrayStream(_as_kind(path, array, spec), spec.rate)
     if spec.kind == "frames":
         return ImageFolder(path, spec.value, spec.rate) if place.is_dir() else VideoStream(path, spec.value)
@@ -184,23 +187,6 @@ def array_stream(array: Array, spec: ModalitySpec, *, name: str = "the array") -
         ValueError: If the array does not fit the modality, or has NaN.
     """
     return ArrayStream(_as_kind(Path(name), array, spec), spec.rate)
-
-
-def _load_mat(path: Path, spec: ModalitySpec) -> Array:
-    """The only array of a MATLAB file, time first."""
-    from scipy.io import loadmat  # slow to import, and only MATLAB files need it
-
-    try:
-        content = loadmat(path)
-    except Exception as error:  # a damaged file fails in any of SciPy's and zlib's ways
-        raise ValueError(f"{path} cannot be read as a MATLAB file ({error}): save it again with -v7") from error
-    arrays = [name for name, value in content.items() if not name.startswith("__") and isinstance(value, np.ndarray)]
-    if len(arrays) != 1:
-        raise ValueError(f"{path} holds {len(arrays)} arrays ({', '.join(arrays)}): keep exactly one")
-    array: Array = content[arrays[0]]
-    if array.dtype.kind not in "iufb":
-        raise ValueError(f"{path} holds {array.dtype} instead of numbers: save one numeric array")
-    return np.moveaxis(array, -1, 0) if spec.kind in ("frames", "joints") else array
 
 
 def _load_npy(path: Path) -> Array:
@@ -242,9 +228,16 @@ def _as_images(path: Path, array: Array, spec: ModalitySpec) -> Array:
 
 
 def _as_joints(path: Path, array: Array, spec: ModalitySpec) -> Array:
-    """[T, J, 3] or [T, P, J, 3] → [T, P, J, 3]; a person whose coordinates are all 0 or all NaN is absent."""
+    """Time first → [T, P, J, 3]; a person whose coordinates are all 0 or all NaN is absent.
+
+    One person is [T, J, 3], [T, 3, J] or [T, 3·J] (x, y, z of each joint in turn), several are [T, P, J, 3].
+    """
     persons, joints, _ = spec.shape
     given = array.shape
+    if given[1:] == (3, joints) and joints != 3:
+        array = array.swapaxes(1, 2)
+    elif given[1:] == (3 * joints,):
+        array = array.reshape(-1, joints, 3)
     if array.ndim == 3:
         _refuse_nan(path, array, spec)
         array = array[:, None]

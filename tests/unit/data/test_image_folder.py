@@ -9,8 +9,9 @@ import pytest
 from actionmae.core.modality import resolve
 from actionmae.data.check_clip import ClipFiles, read_clip
 from actionmae.data.image_folder import ImageFolder
+from actionmae.data.manifest import read_manifest
+from actionmae.data.prepare import prepare
 from actionmae.data.readers import open_stream
-from actionmae.data.transcode import transcode
 
 
 def _write(path: Path, image: np.ndarray) -> None:
@@ -84,13 +85,17 @@ def test_depth_of_changing_size_lies_in_the_middle_of_the_largest(tmp_path: Path
 
 
 def test_prepared_depth_of_changing_size_has_the_pixels_of_the_raw_one(tmp_path: Path) -> None:
-    _rois(tmp_path / "roi")
+    raw = tmp_path / "raw/wave/a/depth"
+    raw.parent.mkdir(parents=True)
+    _rois(raw)
+    report = prepare("folder", tmp_path / "raw", tmp_path / "out")
+    assert report.problems == ()
+    (row,) = read_manifest(report.manifest).rows
+    assert row.files["depth"].suffix == ".avi"
     spec = resolve("depth")
-    raw, prepared = tmp_path / "roi", tmp_path / "depth.avi"
-    transcode(raw, spec, prepared, short_side=16, crop="none")
-    np.testing.assert_array_equal(open_stream(prepared, spec).read([0, 1, 2]), open_stream(raw, spec).read([0, 1, 2]))
-    clip = ClipFiles(sample="a", files={"depth": raw}, specs={"depth": spec})
-    assert read_clip(clip).unreadable == {}
+    prepared = open_stream(row.files["depth"], spec).read([0, 1, 2])
+    np.testing.assert_array_equal(prepared, open_stream(raw, spec).read([0, 1, 2]))
+    assert read_clip(ClipFiles(sample="a", files={"depth": raw}, specs={"depth": spec})).unreadable == {}
 
 
 def test_a_depth_image_that_is_no_png_is_named(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from scipy.io import savemat
@@ -39,6 +40,35 @@ def test_mat_has_time_last_for_frames_and_joints_first_for_signals(tmp_path: Pat
     signal = rng.normal(size=(9, 6))
     stream = open_stream(_mat(tmp_path / "i.mat", d_iner=signal), SIGNAL)
     np.testing.assert_allclose(stream.read([0, 8]), signal[[0, 8]], rtol=1e-6)
+
+
+def _mat_73(path: Path, **arrays: np.ndarray) -> Path:
+    """As MATLAB's `save -v7.3` writes: an HDF5 file after 512 bytes of its own, axes from the other end."""
+    with h5py.File(path, "w", userblock_size=512) as file:
+        for name, array in arrays.items():
+            file[name] = array.T
+    return path
+
+
+def test_mat_saved_with_v73_reads_like_any_other(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for array, spec in ((rng.normal(size=(4, 3, 7)), JOINTS), (rng.normal(size=(9, 6)), SIGNAL)):
+        old, new = _mat(tmp_path / "old.mat", a=array), _mat_73(tmp_path / "new.mat", a=array)
+        np.testing.assert_array_equal(open_stream(new, spec).read([0, 6]), open_stream(old, spec).read([0, 6]))
+    with pytest.raises(ValueError, match=r"holds 2 arrays \(a, b\): keep exactly one"):
+        open_stream(_mat_73(tmp_path / "two.mat", a=np.ones(3), b=np.ones(3)), SIGNAL)
+    (tmp_path / "cut.mat").write_bytes((tmp_path / "new.mat").read_bytes()[:700])
+    with pytest.raises(ValueError, match=r"cut\.mat cannot be read as a MATLAB file"):
+        open_stream(tmp_path / "cut.mat", SIGNAL)
+
+
+def test_joints_come_in_three_arrangements(tmp_path: Path) -> None:
+    joints = np.random.default_rng(0).normal(size=(7, 4, 3)).astype(np.float32)  # [T, J, 3]
+    for array in (joints, joints.swapaxes(1, 2), joints.reshape(7, 12)):
+        np.save(tmp_path / "s.npy", array)
+        read = open_stream(_mat(tmp_path / "s.mat", a=np.moveaxis(array, 0, -1)), JOINTS).read(range(7))
+        np.testing.assert_array_equal(read[:, 0], joints)
+        np.testing.assert_array_equal(open_stream(tmp_path / "s.npy", JOINTS).read(range(7)), read)
 
 
 def test_npy_has_time_first(tmp_path: Path) -> None:
