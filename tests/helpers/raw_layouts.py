@@ -52,11 +52,12 @@ def raw_nw_ucla(root: Path) -> Path:
 
 
 def raw_uwa3d(root: Path) -> Path:
-    """Views 1–4 of two actions of one subject; one clip's depth ends three frames early."""
+    """Views 1–4 of two actions of one subject; one clip's depth ends three frames early, and has whole frames, too."""
     for action in ACTIONS:
         for view in (1, 2, 3, 4):
             source = recording(action, 1, min(view, 3))
-            write_uwa3d(root, source, view=view, short_depth=3 if (action, view) == (9, 3) else 0)
+            short = 3 if (action, view) == (9, 3) else 0
+            write_uwa3d(root, source, view=view, short_depth=short, whole=short > 0)
     return root
 
 
