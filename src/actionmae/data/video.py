@@ -58,6 +58,12 @@ class VideoStream:
             raise FileNotFoundError(f"video {path} does not exist: check the manifest's cell")
         self._path = path
         self._value = value
+        self._images = find_frames(path, value)
+        self.direct = self._images is not None
+        if self._images is not None:
+            self.rate: float | None = self._images.rate
+            self.num_frames, self.size, self._all_keys = len(self._images.places), self._images.size, True
+            return
         with self._open() as container:
             stream = container.streams.video[0]
             self.rate = float(stream.average_rate) if stream.average_rate else None
@@ -68,11 +74,6 @@ class VideoStream:
                     f"depth video {path} has pixels of form {pix_fmt}: depth needs millimetres in a 16-bit gray video "
                     "(FFV1 gray16le) or in 16-bit PNG images"
                 )
-            self._images = find_frames(path, value, container, stream)
-            self.direct = self._images is not None
-            if self._images is not None:
-                self.num_frames, self._all_keys = len(self._images), True
-                return
             try:
                 self._scan(container, stream)
             except av.FFmpegError as error:
