@@ -3,9 +3,10 @@
 The public names below are loaded on first use, so that `import actionmae` stays light (no torch, no av, no lightning).
 """
 
-import importlib
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
+
+from actionmae.core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from actionmae.core.modality import ModalitySet, ModalitySpec
@@ -35,30 +36,27 @@ __all__ = [
     "train",
 ]
 
-_HOME = {
-    "ActionMAE": "nn.action_mae",
-    "ClipBatch": "core.tensors",
-    "ModalitySet": "core.modality",
-    "ModalitySpec": "core.modality",
-    "MultiModalClassifier": "nn.classifier",
-    "Predictor": "deploy.predictor",
-    "RobustnessTable": "evaluation.table",
-    "build_classifier": "nn.classifier",
-    "evaluate_subsets": "evaluation.table",
-    "load_model": "nn.checkpoint",
-    "save_model": "nn.checkpoint",
-    "train": "training.train",
-}
+_load = lazy_names(
+    __name__,
+    {
+        "ActionMAE": "nn.action_mae",
+        "ClipBatch": "core.tensors",
+        "ModalitySet": "core.modality",
+        "ModalitySpec": "core.modality",
+        "MultiModalClassifier": "nn.classifier",
+        "Predictor": "deploy.predictor",
+        "RobustnessTable": "evaluation.table",
+        "build_classifier": "nn.classifier",
+        "evaluate_subsets": "evaluation.table",
+        "load_model": "nn.checkpoint",
+        "save_model": "nn.checkpoint",
+        "train": "training.train",
+    },
+)
 
 
 def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        return metadata.version("actionmae")
-    if name not in _HOME:
-        raise AttributeError(f"module 'actionmae' has no attribute {name!r}: public are {', '.join(__all__)}")
-    value = getattr(importlib.import_module(f"actionmae.{_HOME[name]}"), name)
-    globals()[name] = value  # the next access does not come here
-    return value
+    return metadata.version("actionmae") if name == "__version__" else _load(name)
 
 
 def __dir__() -> list[str]:

@@ -143,9 +143,12 @@ BAD = {
         ["embed", "--model", "{run}/model", "--manifest", "{manifest}", "--out", "tokens.csv"],
         "out is tokens.csv: give a file name that ends in .npz",
     ),
-    "no root": (["prepare", "--layout", "utd_mhad", "--out", "{tmp}"], "layout utd_mhad needs --root"),
+    "no root": (
+        ["prepare", "utd_mhad", "--out", "out"],
+        "needs the folder with the raw recordings: actionmae prepare utd_mhad FOLDER --out out",
+    ),
     "root of rendered": (
-        ["prepare", "--layout", "synthetic", "--out", "{tmp}", "--root", "x"],
+        ["prepare", "synthetic", "x", "--out", "{tmp}"],
         "root x was given, but synthetic recordings are rendered",
     ),
     "too few clips": (["demo", "--out", "{tmp}", "--clips", "3"], "clips is 3: give at least 24"),

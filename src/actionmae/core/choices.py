@@ -1,6 +1,24 @@
-"""One sentence for a word that is none of the words allowed. No torch here."""
+"""Words that settings may be, and one sentence for any other word. No torch here."""
 
-from typing import Any, get_args
+from typing import Any, Literal, get_args
+
+Per = Literal["batch", "sample"]
+"""Which modalities are dropped: one draw for the batch, or one for each sample."""
+
+Draw = Literal["uniform_k", "uniform_subset"]
+"""How it is drawn: K uniform, then a K-subset (§3.1); or uniform over the non-empty subsets."""
+
+Reduction = Literal["mean", "sum"]
+"""Eq. 5 over C."""
+
+Positions = Literal["input", "attention", "none"]
+"""Where fixed positions enter: at a transformer's input (Eq. 2, Fig. 5), in every Q, K, V (Eq. 7), or nowhere."""
+
+FusionName = Literal["sum", "concat", "transformer"]
+"""§2.3."""
+
+Norm = Literal["batch", "frozen", "group"]
+"""BatchNorm of frame encoders: as it is, as a fixed affine map, or GroupNorm instead."""
 
 
 def check_choice(name: str, value: str, choices: Any) -> None:

@@ -3,16 +3,12 @@
 Shapes: B batch, M modality, T frame. Masks are bool, True = present.
 """
 
-from typing import Literal
-
 import torch
 from jaxtyping import Bool
 from torch import Generator, Tensor
 
+from actionmae.core.choices import Draw, Per
 from actionmae.core.subsets import all_subsets
-
-Per = Literal["batch", "sample"]
-Draw = Literal["uniform_k", "uniform_subset"]
 
 
 def sample_visible(

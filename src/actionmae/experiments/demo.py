@@ -9,17 +9,16 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from actionmae.data.augment import AugmentConfig
 from actionmae.data.manifest import ClipRow, read_manifest, split_manifest
 from actionmae.data.prepare import prepare
 from actionmae.data.synthetic import render_dataset
-from actionmae.data.transforms import AugmentConfig
 from actionmae.deploy.predictor import Predictor
 from actionmae.evaluation.table import RobustnessTable
 from actionmae.methods import MethodConfig
 from actionmae.nn.config import ClassifierConfig
+from actionmae.training.config import DataConfig, OptimConfig
 from actionmae.training.engine import EngineConfig
-from actionmae.training.loaders import DataConfig
-from actionmae.training.optim import OptimConfig
 from actionmae.training.report import report_runs
 from actionmae.training.train import train
 

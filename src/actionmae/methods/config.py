@@ -1,11 +1,9 @@
-"""What is optimised, as switches with the paper's values as defaults."""
+"""What is optimised, as switches with the paper's values as defaults. No torch here."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-from actionmae.core.choices import check_choice
-from actionmae.core.dropping import Draw, Per
-from actionmae.nn.losses import Reduction
+from actionmae.core.choices import Draw, Per, Reduction, check_choice
 
 MethodName = Literal["plain", "modality_dropout", "action_mae"]
 

@@ -13,14 +13,15 @@
 | λ_cls, λ_rec (Eq. 6) | `cls_weight`, `rec_weight` |
 """
 
-from actionmae.core.install_check import check_install
+from typing import TYPE_CHECKING
 
-check_install()  # one sentence, before timm meets a torchvision that does not fit
+from actionmae.core.lazy_names import lazy_names
 
-from actionmae.nn.action_mae import ActionMAE, ActionMAEOutput
-from actionmae.nn.checkpoint import load_model, save_model
-from actionmae.nn.classifier import MultiModalClassifier, build_classifier
-from actionmae.nn.config import ClassifierConfig
+if TYPE_CHECKING:
+    from actionmae.nn.action_mae import ActionMAE, ActionMAEOutput
+    from actionmae.nn.checkpoint import load_model, save_model
+    from actionmae.nn.classifier import MultiModalClassifier, build_classifier
+    from actionmae.nn.config import ClassifierConfig
 
 __all__ = [
     "ActionMAE",
@@ -31,3 +32,16 @@ __all__ = [
     "load_model",
     "save_model",
 ]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "ActionMAE": "action_mae",
+        "ActionMAEOutput": "action_mae",
+        "ClassifierConfig": "config",
+        "MultiModalClassifier": "classifier",
+        "build_classifier": "classifier",
+        "load_model": "checkpoint",
+        "save_model": "checkpoint",
+    },
+)

@@ -3,15 +3,12 @@
 Legend: B batch, N token, C embed_dim. Masks are True = present; what is masked is never attended to.
 """
 
-from typing import Literal
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-Positions = Literal["input", "attention", "none"]
-"""Where fixed positions enter: at a transformer's input (Eq. 2, Fig. 5), in every Q, K, V (Eq. 7), or nowhere."""
+from actionmae.core.choices import Positions
 
 
 def sincos_positions(length: int, dim: int) -> Float[Tensor, "length dim"]:

@@ -1,15 +1,12 @@
-"""Every switch of the architecture, with the paper's value as default."""
+"""Every switch of the architecture, with the paper's value as default. No torch here."""
 
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from actionmae.core.choices import check_choice
+from actionmae.core.choices import FusionName, Norm, Positions, check_choice
 from actionmae.core.modality import ModalitySpec
-from actionmae.nn.attention import Positions
-from actionmae.nn.fusion import FusionName
-from actionmae.nn.space_encoder import Norm
 
 FusionInput = Literal["filled", "reconstructed"]
 ConfigPositions = Literal["input", "attention"]

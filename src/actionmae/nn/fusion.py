@@ -3,15 +3,12 @@
 Legend: B batch, M modality, C embed_dim.
 """
 
-from typing import Literal
-
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from actionmae.nn.attention import Positions, Transformer, sincos_positions
-
-FusionName = Literal["sum", "concat", "transformer"]
+from actionmae.core.choices import Positions
+from actionmae.nn.attention import Transformer, sincos_positions
 
 
 class SumFusion(nn.Module):

@@ -3,14 +3,12 @@
 Legend: B batch, M modality, C embed_dim.
 """
 
-from typing import Literal
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-Reduction = Literal["mean", "sum"]
+from actionmae.core.choices import Reduction
 
 
 def reconstruction_loss(

@@ -9,7 +9,11 @@ Legend: R rows (clips that have this modality), T frame, H W pixels, C embed_dim
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
+
+from actionmae.core.install_check import check_install
+
+check_install()  # one sentence, before timm meets a torchvision that does not fit
 
 import timm
 import torch
@@ -18,9 +22,8 @@ from timm.layers.norm_act import freeze_batch_norm_2d
 from timm.models import load_state_dict
 from torch import Tensor, nn
 
+from actionmae.core.choices import Norm
 from actionmae.nn.grid_cnn import GridCNN
-
-Norm = Literal["batch", "frozen", "group"]
 
 SPACE_TIME_ENCODERS = ("r2plus1d_18",)
 """Encoders that read the whole clip and need no time transformer (Table 2)."""

@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from actionmae.nn.attention import Positions, Transformer, sincos_positions
+from actionmae.core.choices import Positions
+from actionmae.nn.attention import Transformer, sincos_positions
 
 
 class TimeTransformer(nn.Module):

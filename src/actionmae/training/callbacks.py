@@ -13,7 +13,7 @@ from torch.utils.tensorboard import SummaryWriter
 from actionmae.data.manifest import ClipRow
 from actionmae.evaluation.subsets import SubsetScores, merge
 from actionmae.evaluation.table import RobustnessTable
-from actionmae.training.loaders import DataConfig
+from actionmae.training.config import DataConfig
 from actionmae.training.module import TrainingModule
 from actionmae.training.run_folder import History, RunFolder
 from actionmae.training.scoring import ClipScorer

@@ -6,8 +6,7 @@ run sees what an uninterrupted one would have seen, with any number of workers.
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,48 +15,10 @@ from torch.utils.data import DataLoader, Sampler
 from actionmae.core.modality import ModalitySet
 from actionmae.data.clips import ClipDataset, collate
 from actionmae.data.manifest import ClipRow, Manifest, Splits, read_manifest, split_manifest
-from actionmae.data.transforms import AugmentConfig
+from actionmae.training.config import DataConfig
 from actionmae.training.draws import draw_generator
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataConfig:
-    """Which clips, and how they are loaded.
-
-    Attributes:
-        manifest: The CSV with one row per clip.
-        modalities: Names, or mappings {name: depth, num_frames: 8, …} that change a registered modality; their order is
-            the model's. Empty = the manifest's own columns.
-        protocol: "split" = the manifest's split column; otherwise a data set's rule, as in utd_mhad/cross-subject.
-        val_subjects: Training subjects held out for validation; none by default (the last epoch is the result).
-        batch_size: Clips per process and forward pass (§4.1: 32).
-        eval_batch_size: The same for validation and test.
-        num_workers: Processes that decode clips; 0 = the training process itself.
-        cache: Keep every decoded and resized clip in memory (small data sets).
-        augment: Crop, flip, jitter and frame dropping of the training clips.
-
-    Raises:
-        ValueError: If a number is out of range.
-    """
-
-    manifest: Path
-    modalities: tuple[str | dict[str, Any], ...] = ()
-    protocol: str = "split"
-    val_subjects: tuple[str | int, ...] = ()
-    batch_size: int = 32
-    eval_batch_size: int = 32
-    num_workers: int = 0
-    cache: bool = False
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
-
-    def __post_init__(self) -> None:
-        for name in ("batch_size", "eval_batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"data.{name} is {getattr(self, name)}: give at least 1")
-        if self.num_workers < 0:
-            raise ValueError(f"data.num_workers is {self.num_workers}: give 0 or more")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,12 +10,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from actionmae.core.tensors import ClipBatch
-from actionmae.data.transforms import AugmentConfig, transform
+from actionmae.data.augment import AugmentConfig
+from actionmae.data.transforms import transform
 from actionmae.methods import Supervised
+from actionmae.training.config import OptimConfig
 from actionmae.training.draws import draw_generator, draw_seed
 from actionmae.training.init import keep_frozen
 from actionmae.training.meter import Meter
-from actionmae.training.optim import OptimConfig, build_optimizer, learning_rate
+from actionmae.training.optim import build_optimizer, learning_rate
 
 
 class TrainingModule(LightningModule):

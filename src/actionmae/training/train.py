@@ -23,12 +23,12 @@ from actionmae.nn.classifier import MultiModalClassifier
 from actionmae.nn.config import ClassifierConfig
 from actionmae.training.callbacks import EpochEnd
 from actionmae.training.card import model_card
+from actionmae.training.config import DataConfig, OptimConfig
 from actionmae.training.engine import EngineConfig
 from actionmae.training.evaluate import command_line, write_scores
 from actionmae.training.init import Initialised, Parts, freeze, initialise
-from actionmae.training.loaders import DataConfig, TrainingClips, read_clips, train_loader
+from actionmae.training.loaders import TrainingClips, read_clips, train_loader
 from actionmae.training.module import TrainingModule
-from actionmae.training.optim import OptimConfig
 from actionmae.training.progress import ProgressBar
 from actionmae.training.run_folder import RunFolder, plain
 from actionmae.training.scoring import ClipScorer, pick_device

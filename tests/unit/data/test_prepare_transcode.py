@@ -143,7 +143,7 @@ def test_a_killed_worker_is_one_sentence() -> None:
 
 def test_a_shard_is_written_i_of_n(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_clips(tmp_path / "raw", count=2)
-    words = ["prepare", "--layout", "folder", "--root", str(tmp_path / "raw"), "--out", str(tmp_path / "out")]
+    words = ["prepare", "folder", str(tmp_path / "raw"), "--out", str(tmp_path / "out")]
     assert main([*words, "--shard", "2/"]) == 2
     assert "shard is '2/': give i/n, as in 3/16" in capsys.readouterr().err
     assert main([*words, "--shard", "2/2"]) == 0
@@ -159,11 +159,14 @@ def test_a_torn_line_of_the_journal_costs_one_clip(tmp_path: Path) -> None:
     path = tmp_path / "progress" / "1-of-1.jsonl"
     path.write_text(path.read_text() + json.dumps({"sample": "b", "files": {}})[:-4])
     journal = Journal(tmp_path / "progress", (1, 1))
-    assert journal.finished("a") == {"rgb": tmp_path / "a.avi"}
+    noted = journal.finished("a")
+    assert noted is not None
+    assert noted.files == {"rgb": tmp_path / "a.avi"}
     assert journal.finished("b") is None
     journal.add("c", {})
     journal.close()
-    assert Journal(tmp_path / "progress", (2, 3)).finished("c") == {}
+    with Journal(tmp_path / "progress", (2, 3)) as journal:
+        assert journal.finished("c") is not None
 
 
 def test_an_excerpt_of_a_manifest_keeps_its_times(tmp_path: Path) -> None:

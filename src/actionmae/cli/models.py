@@ -1,0 +1,241 @@
+"""The verbs about models: train, score, compare and use them."""
+
+import json as json_format
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from actionmae.cli.progress import ClipCounter
+
+if TYPE_CHECKING:
+    from actionmae.methods.config import MethodConfig
+    from actionmae.nn.config import ClassifierConfig
+    from actionmae.training.config import DataConfig, OptimConfig
+    from actionmae.training.engine import EngineConfig
+
+Split = Literal["train", "val", "test", "all"]
+
+
+def demo(
+    *, out: Path = Path("runs/demo"), clips: int = 384, epochs: int = 30, frame_size: int = 48, seed: int = 0
+) -> None:
+    """Render recordings, train with and without ActionMAE, print what each missing sensor costs, write a report.
+
+    Args:
+        out: Folder for recordings, runs and report.
+        clips: Clips to render.
+        epochs: Passes over the training clips, for each of the two models.
+        frame_size: Pixels of the networks' square input.
+        seed: Of rendering and training.
+    """
+    from actionmae.experiments.demo import run_demo
+
+    with ClipCounter("rendering") as counter:
+        for line in run_demo(out, clips=clips, epochs=epochs, frame_size=frame_size, seed=seed, progress=counter.reach):
+            print(line, flush=True)
+
+
+def train(
+    *,
+    run: Path,
+    data: "DataConfig",
+    model: "ClassifierConfig",
+    method: "MethodConfig",
+    optim: "OptimConfig",
+    engine: "EngineConfig",
+    init: list[Path] | None = None,
+    init_parts: Literal["all", "encoders", "space"] = "all",
+    freeze_init: bool = False,
+    select: Literal["last", "val"] = "last",
+    score: bool = True,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> None:
+    """Train a classifier; leaves settings, metrics, checkpoints, the robustness report and model/ in the run folder.
+
+    Args:
+        run: The run folder.
+        data: Which clips.
+        model: Architecture.
+        method: What is optimised.
+        optim: Optimiser and schedule.
+        engine: Devices, precision, seed.
+        init: Model folders to fine-tune from: one gives all that fits, several give their encoders.
+        init_parts: What is taken from them: all, encoders (space and time) or space.
+        freeze_init: Train only the rest.
+        select: Which epoch is the result: the last, or the best on the validation clips.
+        score: Score the test clips at the end.
+        resume: Go on from the last checkpoint, if there is one.
+        overwrite: Replace an earlier run in this folder.
+    """
+    from actionmae.training.train import train as run_training
+
+    folder = run_training(
+        run,
+        data=data,
+        model=model,
+        method=method,
+        optim=optim,
+        engine=engine,
+        init=tuple(init or ()),
+        init_parts=init_parts,
+        freeze_init=freeze_init,
+        select=select,
+        score=score,
+        resume=resume,
+        overwrite=overwrite,
+    )
+    table = folder.parent / "robustness.json"
+    if table.is_file():
+        from actionmae.evaluation.table import RobustnessTable
+
+        print(RobustnessTable.from_json(table.read_text(encoding="utf-8")).to_text())
+    print(f"model: {folder}")
+
+
+def evaluate(
+    *,
+    model: Path,
+    manifest: Path,
+    protocol: str = "split",
+    split: Split = "test",
+    out: Path | None = None,
+    frame_loss: bool = False,
+    specialists: dict[str, float] | None = None,
+    devices: int = 1,
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto",
+    batch_size: int = 32,
+    num_workers: int = 0,
+) -> None:
+    """Score a model on every subset of its modalities and print the robustness table.
+
+    Args:
+        model: Model folder.
+        manifest: CSV with the clips; its labels are matched with the model's classes by name.
+        protocol: "split" = the manifest's split column; otherwise a data set's rule, as in utd_mhad/cross-subject.
+        split: Which clips.
+        out: Folder for scores.npz, robustness.json, .csv and .md; default: evaluation/ beside the model folder.
+        frame_loss: Also score clips that lost a share of their frames.
+        specialists: Top-1 in percent of models trained on one subset alone, as in {R: 80.1, D: 70.5}; adds the gap.
+        devices: Processes; with GPUs, one on each. The counts do not depend on it.
+        accelerator: Where.
+        batch_size: Clips per batch.
+        num_workers: Processes that decode, for each device.
+    """
+    from actionmae.training.evaluate import evaluate_model
+
+    with ClipCounter("scoring") as counter:
+        table, curves = evaluate_model(
+            model,
+            manifest,
+            protocol=protocol,
+            split=split,
+            out=out if out is not None else model.parent / "evaluation",
+            frame_loss=frame_loss,
+            specialists=specialists,
+            devices=devices,
+            accelerator=accelerator,
+            batch_size=batch_size,
+            num_workers=num_workers,
+            progress=counter.add,
+        )
+    print(table.to_text())
+    for curve in curves:
+        pairs = zip(curve.shares, curve.top1, strict=True)
+        values = ", ".join(f"{100 * share:.0f} %: {top1:.1f}" for share, top1 in pairs)
+        print(f"top-1 by share of lost {curve.kind}: {values}")
+
+
+def report(
+    runs: list[str], *, out: Path = Path("report.html"), manifest: Path | None = None, title: str = "Robustness report"
+) -> None:
+    """Write one self-contained HTML page about evaluated models, side by side.
+
+    Args:
+        runs: Run folders, or folders that evaluate wrote, as FOLDER or NAME=FOLDER; folders with the same name are
+            seeds of one method, shown as mean and spread.
+        out: The page; the same in Markdown and CSV beside it.
+        manifest: Where sample frames are taken from.
+        title: Heading.
+    """
+    from actionmae.training.report import report_runs
+
+    for path in report_runs(runs, out, manifest=manifest, title=title):
+        print(path)
+
+
+def predict(
+    model: Path,
+    inputs: list[str],
+    *,
+    top: int = 5,
+    json: bool = False,
+    device: str = "cpu",
+) -> None:
+    """Predict one clip from whichever of its recordings exist.
+
+    Args:
+        model: Model folder.
+        inputs: modality=path, for example rgb=a.avi depth=a_depth/
+        top: How many classes to print.
+        json: Print JSON.
+        device: cpu, cuda, …
+    """
+    from actionmae.deploy.predictor import Predictor
+
+    files: dict[str, Any] = {}
+    for item in inputs:
+        name, equals, path = item.partition("=")
+        if not equals or not name or not path or name in files:
+            raise ValueError(f"input {item!r} cannot be used: give each modality once as name=path, as in rgb=a.avi")
+        files[name] = path
+    prediction = Predictor.load(model, device=device).predict_many([files], top=top)[0]  # any name, even "top"
+    if json:
+        print(json_format.dumps(prediction.to_dict(), indent=2, ensure_ascii=False))
+        return
+    print(
+        f"from {' + '.join(prediction.available)}"
+        + (f" (missing: {', '.join(prediction.missing)})" if prediction.missing else "")
+    )
+    for name, probability in zip(prediction.classes, prediction.probabilities, strict=True):
+        print(f"{100 * probability:5.1f} %  {name}")
+
+
+def embed(
+    *,
+    model: Path,
+    manifest: Path,
+    out: Path,
+    protocol: str = "split",
+    split: Split = "all",
+    batch_size: int = 32,
+    num_workers: int = 0,
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto",
+) -> None:
+    """Write the modality tokens of every clip to one .npz file.
+
+    Args:
+        model: Model folder.
+        manifest: CSV with the clips; labels may be empty.
+        out: .npz with tokens [n, M, C], filled [n, M, C] (missing tokens reconstructed), available [n, M], sample_ids,
+            modalities.
+        protocol: As in evaluate; only used when a split is chosen.
+        split: Which clips.
+        batch_size: Clips per batch.
+        num_workers: Processes that decode.
+        accelerator: Where.
+    """
+    from actionmae.training.evaluate import embed_clips
+
+    with ClipCounter("embedding") as counter:
+        count = embed_clips(
+            model,
+            manifest,
+            out,
+            protocol=protocol,
+            split=split,
+            batch_size=batch_size,
+            num_workers=num_workers,
+            accelerator=accelerator,
+            progress=counter.add,
+        )
+    print(f"{out}: {count} clips")
