@@ -8,7 +8,7 @@ import pytest
 
 from actionmae.core.modality import resolve
 from actionmae.data.layouts import LAYOUTS, find_protocol, load_layout
-from actionmae.data.layouts.completeness import missing_recordings
+from actionmae.data.layouts.completeness import Published
 from actionmae.data.layouts.pairing import common_frames
 from actionmae.data.manifest import ClipRow, read_manifest, split_manifest
 from actionmae.data.prepare import prepare
@@ -60,11 +60,11 @@ def test_raw_recordings_become_a_manifest_with_both_splits(layout: str, raw: dic
                 assert stream.num_frames == rgb.num_frames, "frames of a clip are paired"
 
 
-@pytest.mark.parametrize("layout", ["ntu60", "ntu120", "nw_ucla", "uwa3d"])
+@pytest.mark.parametrize("layout", ["ntu60", "ntu120", "nw_ucla", "uwa3d", "utd_mhad"])
 def test_what_is_missing_of_the_published_set_is_told(
     layout: str, raw: dict[str, Path], caplog: pytest.LogCaptureFixture
 ) -> None:
-    published = {"ntu60": "56,880", "ntu120": "114,480", "nw_ucla": "1,475", "uwa3d": "1,070"}[layout]
+    published = {"ntu60": "56,880", "ntu120": "114,480", "nw_ucla": "1,475", "uwa3d": "1,070"}.get(layout, "861")
     with caplog.at_level(logging.WARNING):
         rows, _ = load_layout(layout).index(raw[layout])
     assert f"has {published} recordings, {len(rows)} were found" in caplog.text
@@ -72,20 +72,28 @@ def test_what_is_missing_of_the_published_set_is_told(
         assert "nothing was found of setup 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17" in caplog.text
 
 
-def test_lacks_are_named_by_modality_and_place() -> None:
+def test_lacks_are_named_by_modality_and_place(caplog: pytest.LogCaptureFixture) -> None:
     cell = Path("x")
     both, alone = {"rgb": cell, "ir": cell}, {"rgb": cell}
     rows = [ClipRow(sample=f"{at}", label="a", setup=f"{1 + at // 2}", files=both) for at in range(4)]
-    known = {"published": 4, "modalities": ("rgb", "ir"), "by": "setup", "groups": ("1", "2")}
-    assert missing_recordings("X", rows, **known) == []
+    whole = Published(title="X", recordings=4, modalities=("rgb", "ir"), by="setup", groups="12")
+    assert whole.missing(rows) == []
     rows += [ClipRow(sample="e", label="a", setup="3", files=alone)]
-    found = missing_recordings("X", rows, published=4, modalities=("rgb", "ir", "depth"), by="setup", groups=("1", "4"))
+    assert (
+        Published(title="X", recordings=5, modalities=["ir"], by="setup", groups="123").missing(
+            rows, known={"ir": {"e"}}
+        )
+        == []
+    ), "published without it"
+    found = Published(title="X", recordings=4, modalities=("rgb", "ir", "depth"), by="setup", groups="14").missing(rows)
     assert found == [
         "X has 4 recordings, 5 were found",
         "X: nothing was found of setup 4",
         "X: ir is missing for 1 of 5 recordings, among them all of setup 3",
         "X: no depth was found at all",
     ]
+    whole.warn([])
+    assert caplog.text == ""
 
 
 def test_ntu60_is_the_first_half_of_ntu120(tmp_path: Path) -> None:

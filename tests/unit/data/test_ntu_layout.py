@@ -1,5 +1,7 @@
 """NTU RGB+D: the name grammar, protocols, and finding samples however they were unpacked."""
 
+import dataclasses
+import logging
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actionmae.data.layouts.ntu import CLASSES, PROTOCOLS, SampleName, index, parse_name
+from actionmae.data.manifest import read_manifest
+from actionmae.data.prepare import prepare
+from actionmae.data.synthetic.write import write_recording
+from helpers.raw_layouts import recording
 
 NAME = "S001C002P003R001A013"
 
@@ -91,6 +97,24 @@ def test_masked_depth_and_the_original_video_are_preferred(tmp_path: Path) -> No
     assert row.files["rgb"].suffix == ".avi"
 
 
+def test_extracted_frames_are_taken_where_there_is_no_video(tmp_path: Path) -> None:
+    touch(
+        tmp_path,
+        f"mine/frames/{NAME}_rgb/10.JPG",
+        f"mine/frames/{NAME}_rgb/Thumbs.db",
+        f"mine/frames/{NAME}_ir/1.png",
+        f"nturgb+d_depth/{NAME}/Depth-00000000.png",
+    )
+    (row,), problems = index(tmp_path)
+    assert problems == []
+    cells = {name: str(path.relative_to(tmp_path)) for name, path in row.files.items()}
+    assert cells == {
+        "rgb": f"mine/frames/{NAME}_rgb",
+        "depth": f"nturgb+d_depth/{NAME}",
+        "ir": f"mine/frames/{NAME}_ir",
+    }
+
+
 def test_listed_skeletons_are_left_out(tmp_path: Path) -> None:
     touch(tmp_path, f"s/{NAME}.skeleton", f"v/{NAME}_ir.avi", "s/S001C001P001R001A001.skeleton")
     (tmp_path / "lists").mkdir()
@@ -99,13 +123,35 @@ def test_listed_skeletons_are_left_out(tmp_path: Path) -> None:
     assert [(row.sample, list(row.files)) for row in rows] == [(NAME, ["ir"])]
 
 
+def test_a_list_of_missing_skeletons_touches_the_skeleton_only(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever uses rgb and depth keeps every clip; whoever uses the skeleton, too, finds an empty cell."""
+    other = "S001C002P003R002A013"
+    root = tmp_path / "raw"
+    for name in (NAME, other):
+        write_recording(root, dataclasses.replace(recording(8, 3, 2), name=parse_name(name)))
+    (root / "NTU_RGBD120_samples_with_missing_skeletons.txt").write_text(f"Files:\n{NAME}\n")
+    with caplog.at_level(logging.WARNING):
+        both = prepare("ntu60", root, tmp_path / "both", modalities=["rgb", "depth"], transcode=False)
+    assert both.problems == ()
+    assert both.num_files == {"rgb": 2, "depth": 2}
+    assert "skeleton" not in caplog.text, "a skeleton that was never published is not missing"
+    full = prepare("ntu60", root, tmp_path / "full", transcode=False)
+    assert full.num_files == {"rgb": 2, "depth": 2, "ir": 2, "skeleton": 1}
+    rows = {row.sample: list(row.files) for row in read_manifest(full.manifest).rows}
+    assert rows == {NAME: ["rgb", "depth", "ir"], other: ["rgb", "depth", "ir", "skeleton"]}
+
+
 def test_what_cannot_be_used_is_told(tmp_path: Path) -> None:
     touch(tmp_path, f"a/{NAME}_rgb.avi", f"b/{NAME}_rgb.avi", "a/S001C001P001R001A121_ir.avi")
+    touch(tmp_path, f"frames/{NAME}/0001.png")
     (tmp_path / f"nturgb+d_depth/{NAME}").mkdir(parents=True)
     (row,), problems = index(tmp_path)
     assert row.files["rgb"].parent.name == "a"
-    assert len(problems) == 3
-    for part in ("has two files for rgb", "has action 121", "holds no png or jpg images"):
+    assert len(problems) == 4
+    images = "holds images like 0001.png: NTU RGB+D's depth is MDepth-*.png or Depth-*.png"
+    for part in ("has two files for rgb", "has action 121", "holds no png or jpg images", images):
         assert any(part in problem for problem in problems)
 
 

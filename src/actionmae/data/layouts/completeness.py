@@ -2,44 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from actionmae.data.manifest import ClipRow, natural_key
 
+logger = logging.getLogger(__name__)
 
-def missing_recordings(
-    title: str, rows: Sequence[ClipRow], *, published: int, modalities: Sequence[str], by: str, groups: Sequence[str]
-) -> list[str]:
-    """Compare what was found with what was published; copies in circulation differ, so this is told, not refused.
 
-    Args:
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """What a data set's authors published; copies in circulation differ, so what is missing is told, not refused.
+
+    Attributes:
         title: Name of the data set.
-        rows: What was found, at least one.
-        published: Number of recordings that its authors state.
+        recordings: How many recordings it has.
         modalities: What every recording should have.
-        by: The fact that tells where to look, as archives are divided: setup, camera or subject.
+        by: The fact that tells where to look, as archives are divided.
         groups: All its values.
-
-    Returns:
-        One sentence for each lack; empty if nothing is missing.
     """
-    out = []
-    if len(rows) != published:
-        out.append(f"{title} has {published:,} recordings, {len(rows):,} were found")
-    found = {getattr(row, by) for row in rows}
-    if lost := [group for group in groups if group not in found]:
-        out.append(f"{title}: nothing was found of {by} {_join(lost)}")
-    for name in modalities:
-        without = [row for row in rows if name not in row.files]
-        if len(without) == len(rows):
-            out.append(f"{title}: no {name} was found at all")
-        elif without:
-            having = {getattr(row, by) for row in rows if name in row.files}
-            whole = sorted(found - having, key=natural_key)
-            where = f", among them all of {by} {_join(whole)}" if whole else ""
-            out.append(f"{title}: {name} is missing for {len(without):,} of {len(rows):,} recordings{where}")
-    return out
 
+    title: str
+    recordings: int
+    modalities: Sequence[str]
+    by: Literal["setup", "camera", "subject"]
+    groups: Sequence[str]
 
-def _join(values: Sequence[str]) -> str:
-    return ", ".join(values)
+    def warn(self, rows: Sequence[ClipRow], known: Mapping[str, Collection[str]] | None = None) -> None:
+        """Log what `missing` says of what was found; nothing if nothing at all was found, which `prepare` refuses."""
+        if rows:
+            for lack in self.missing(rows, known):
+                logger.warning("%s", lack)
+
+    def missing(self, rows: Sequence[ClipRow], known: Mapping[str, Collection[str]] | None = None) -> list[str]:
+        """Compare what was found with what was published.
+
+        Args:
+            rows: What was found, at least one.
+            known: By modality, samples that were published without it.
+
+        Returns:
+            One sentence for each lack; empty if nothing is missing.
+        """
+        out = []
+        if len(rows) != self.recordings:
+            out.append(f"{self.title} has {self.recordings:,} recordings, {len(rows):,} were found")
+        found = {getattr(row, self.by) for row in rows}
+        if absent := [group for group in self.groups if group not in found]:
+            out.append(f"{self.title}: nothing was found of {self.by} {', '.join(absent)}")
+        for name in self.modalities:
+            having = {getattr(row, self.by) for row in rows if name in row.files}
+            expected = (known or {}).get(name, ())
+            without = [row for row in rows if name not in row.files and row.sample not in expected]
+            if not having:
+                out.append(f"{self.title}: no {name} was found at all")
+            elif without:
+                whole = sorted(found - having, key=natural_key)
+                where = f", among them all of {self.by} {', '.join(whole)}" if whole else ""
+                out.append(f"{self.title}: {name} is missing for {len(without):,} of {len(rows):,} recordings{where}")
+        return out

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from actionmae.data.layouts import ntu
+from actionmae.data.layouts.ntu_files import find_published
 from actionmae.data.layouts.protocol import Protocol
 from actionmae.data.manifest import ClipRow
 
@@ -19,9 +20,9 @@ PROTOCOLS = {
 
 
 def index(root: Path) -> tuple[list[ClipRow], list[str]]:
-    """Find its samples below `root` (see `ntu.index`); samples of NTU RGB+D 120 beside them are left out.
+    """Find its samples below `root` (see `ntu_files.find_samples`); samples of NTU RGB+D 120 beside them are left out.
 
     Raises:
         FileNotFoundError: If `root` is no folder.
     """
-    return ntu.index_published(root, title="NTU RGB+D 60", setups=17, actions=60, recordings=56_880)
+    return find_published(root, title="NTU RGB+D 60", setups=17, actions=60, recordings=56_880)

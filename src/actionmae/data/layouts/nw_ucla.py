@@ -6,17 +6,14 @@ of a clip lie in one folder. `n` is the frame and unpadded; `t`, a clock, differ
 
 from __future__ import annotations
 
-import logging
 import re
 from pathlib import Path
 
 from actionmae.core.modality import KINECT_V1_MIRROR
-from actionmae.data.layouts.completeness import missing_recordings
+from actionmae.data.layouts.completeness import Published
 from actionmae.data.layouts.pairing import common_frames
 from actionmae.data.layouts.protocol import Protocol
 from actionmae.data.manifest import ClipRow, natural_key
-
-logger = logging.getLogger(__name__)
 
 _ACTIONS = {
     1: "pick up with one hand",
@@ -45,8 +42,8 @@ PROTOCOLS = {"cross-view": _cross_view("3"), "cross-view-2": _cross_view("2"), "
 SPECS = {"skeleton": {"name": "skeleton", "shape": (1, 20, 3), "mirror": KINECT_V1_MIRROR}}
 """One person of 20 joints."""
 
-_RECORDINGS = 1475
 _PATTERNS = {"rgb": "*_rgb.jpg", "depth": "*_depth.png", "skeleton": "*_skeletons.txt"}
+_PUBLISHED = Published(title="NW-UCLA", recordings=1475, modalities=tuple(_PATTERNS), by="camera", groups="123")
 _CLIP = re.compile(r"a(\d+)_s(\d+)_e(\d+)")
 
 
@@ -81,9 +78,5 @@ def index(root: Path) -> tuple[list[ClipRow], list[str]]:
         name = f"v{view}_{folder.name}"
         label = _ACTIONS[action]
         rows.append(ClipRow(sample=name, label=label, subject=str(subject), camera=view, setup="1", files=files))
-    if rows:
-        for lack in missing_recordings(
-            "NW-UCLA", rows, published=_RECORDINGS, modalities=tuple(_PATTERNS), by="camera", groups=("1", "2", "3")
-        ):
-            logger.warning("%s", lack)
+    _PUBLISHED.warn(rows)
     return rows, problems

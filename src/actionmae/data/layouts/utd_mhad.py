@@ -7,15 +7,13 @@ skeleton.mat, inertial.mat, in any sub-folders. The sensor is on the right wrist
 
 from __future__ import annotations
 
-import logging
 import re
 from pathlib import Path
 
 from actionmae.core.modality import KINECT_V1_MIRROR
+from actionmae.data.layouts.completeness import Published
 from actionmae.data.layouts.protocol import Protocol
 from actionmae.data.manifest import ClipRow, natural_key
-
-logger = logging.getLogger(__name__)
 
 CLASSES = (
     "swipe left",
@@ -58,15 +56,17 @@ SPECS = {
 }
 """Persons stand 2–3.4 m away. One person of 20 joints. Acceleration on three axes, then angular rate."""
 
-_RECORDINGS = 861
 _COLUMNS = {"color.avi": "rgb", "depth.mat": "depth", "skeleton.mat": "skeleton", "inertial.mat": "inertial"}
+_PUBLISHED = Published(
+    title="UTD-MHAD", recordings=861, modalities=tuple(_COLUMNS.values()), by="subject", groups="12345678"
+)
 _NAME = re.compile(r"(a(\d+)_s(\d+)_t(\d+))_(color\.avi|depth\.mat|skeleton\.mat|inertial\.mat)")
 
 
 def index(root: Path) -> tuple[list[ClipRow], list[str]]:
     """Find the recordings below `root`, whichever of their modalities are there.
 
-    A number of recordings other than 861 is logged as a warning.
+    What is missing of the published 861 recordings is logged as a warning.
 
     Returns:
         Rows in natural order of their names, and one sentence for each file that cannot be used.
@@ -90,8 +90,7 @@ def index(root: Path) -> tuple[list[ClipRow], list[str]]:
         else:
             files[sample][column] = path
     rows = [_row(sample, files[sample]) for sample in sorted(files, key=natural_key)]
-    if len(rows) != _RECORDINGS:
-        logger.warning("%d recordings in %s: UTD-MHAD has %d", len(rows), root, _RECORDINGS)
+    _PUBLISHED.warn(rows)
     return rows, problems
 
 
