@@ -10,23 +10,18 @@ import dataclasses
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from actionmae.core.modality import ModalitySpec, registered, resolve
+from actionmae.core.modality import ModalitySpec
 from actionmae.data.journal import Journal, require_settings
-from actionmae.data.layouts import LAYOUTS, load_layout
-from actionmae.data.manifest import ClipRow, atomic, read_manifest, write_manifest
-from actionmae.data.natural_order import natural_key
-from actionmae.data.own_folder import index_folder
+from actionmae.data.manifest import atomic, write_manifest
 from actionmae.data.prepare_clip import Clip, Problem, prepare_clip
 from actionmae.data.processes import run_in_processes
-from actionmae.data.transcode import Crop
+from actionmae.data.raw_clips import Crop, find_clips
 
 logger = logging.getLogger(__name__)
-
-OWN_LAYOUTS = ("folder", "manifest")
-"""Layouts of one's own recordings: `<label>/<clip>/<modality>.*`, and a manifest."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,16 +43,6 @@ class PrepareReport:
     seconds: float
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Source:
-    """What is to be prepared."""
-
-    rows: list[ClipRow]
-    unusable: list[str]
-    classes: tuple[str, ...]
-    specs: dict[str, ModalitySpec]
-
-
 def prepare(
     layout: str,
     root: Path | str,
@@ -75,16 +60,17 @@ def prepare(
     """Write `manifest.csv`, `classes.txt`, `problems.csv` and one small video per image recording into `out`.
 
     Colour and infrared become MJPEG, depth lossless 16-bit PNG, all in `<modality>/<sample>.avi`; what is in that form
-    already, and all that is no image, stays where it is. Every file is read. A second call, also after a kill, does
-    only what is missing. The classes are those of the layout, in its order, that occur.
+    already, and all that is no image, stays where it is. Every image is read. A second call, also after a kill, does
+    only what is missing or has changed. The classes are those of the layout, in its order, that occur.
 
     Args:
         layout: Name of the data set's layout, for example utd_mhad; "folder" for one's own recordings in
             `<label>/<clip>/<modality>.*`; "manifest" for an existing manifest.
         root: Folder with the raw recordings, in any sub-folders, or the manifest.
         out: Folder to write into.
-        crop: "person" cuts depth to a square box around everything that is not 0 (for recordings whose background is
-            0, like UTD-MHAD); "none" leaves it whole.
+        crop: "person" cuts each clip to one square box around its persons. Depth whose background is 0 is cut to what
+            is not 0; if the data set has `.skeleton` texts, rgb, depth and ir are cut to the joints' pixels, and a
+            recording for which that is impossible is a problem, not left whole. "none" leaves images whole.
         transcode: False = only index and check (first and last frames); the manifest names the raw files.
         short_side: Pixels to which the short side of colour is made smaller; 1.2 × 224 = 269 is what the shifted crop
             needs. Depth and infrared keep their size, nothing is enlarged.
@@ -95,32 +81,44 @@ def prepare(
             writes the manifest.
         progress: Called with (clips done, clips in all).
 
+    Returns:
+        What was found.
+
     Raises:
         FileNotFoundError: If `root` does not exist.
-        ValueError: If the layout is unknown, nothing is found, no clip is whole, an argument is out of range, or `out`
-            was prepared with other settings.
+        ValueError: If the layout is unknown, nothing is found, there is nothing to crop by, no clip is whole, an
+            argument is out of range, `out` was prepared with other settings, or another run is at work on it.
         ChildProcessError: If a worker process died.
     """
     _check(crop, short_side, workers, shard)
     started, out = time.monotonic(), Path(out)
-    source = _find(layout, Path(root), modalities)
-    settings = {"layout": layout, "crop": crop, "transcode": transcode, "short_side": short_side}
-    require_settings(out / "prepare.json", settings)
-    rows = source.rows[shard[0] - 1 :: shard[1]]
+    raw = find_clips(layout, Path(root), modalities, crop)
+    settings: dict[str, Any] = {"layout": layout, "root": str(Path(root).resolve()), "crop": raw.crop}
+    require_settings(out / "prepare.json", {**settings, "transcode": transcode, "short_side": short_side})
+    rows = raw.rows[shard[0] - 1 :: shard[1]]
     jobs = {
         row.sample: Clip(
-            row=row, specs=source.specs, out=out, crop=crop, transcode=transcode, short_side=short_side, flow=flow
+            row=row,
+            specs=raw.specs,
+            out=out,
+            crop=raw.crop_sources.get(row.sample),
+            transcode=transcode,
+            short_side=short_side,
+            flow=flow,
         )
         for row in rows
     }
-    problems = [Problem(sample="", modality="", reason=reason) for reason in source.unusable]
-    done = _run(jobs, Journal(out / "progress", shard), workers, progress, problems)
+    problems = [Problem(sample=sample, modality="", reason=reason) for sample, reason in raw.unusable]
+    with Journal(out / "progress", shard) as journal:
+        done = _run(jobs, journal, workers, progress, problems)
+        if shard[1] == 1:
+            _sweep(out, raw.specs)
     whole = [dataclasses.replace(row, files=done[row.sample]) for row in rows if done[row.sample]]
-    if not whole:
-        raise ValueError(f"none of the {len(rows)} clips below {root} can be read: {problems[0].reason}")
     if shard[1] == 1:
+        if not whole:
+            raise ValueError(f"none of the {len(rows)} clips below {root} can be read: {problems[0].reason}")
         labels = {row.label for row in whole}  # NTU RGB+D 60 is the first half of 120: a model of it has 60 outputs
-        write_manifest(out / "manifest.csv", whole, [name for name in source.classes if name in labels])
+        write_manifest(out / "manifest.csv", whole, [name for name in raw.classes if name in labels])
         _write_problems(out / "problems.csv", problems)
     names = dict.fromkeys(name for row in whole for name in row.files)
     return PrepareReport(
@@ -143,43 +141,6 @@ def _check(crop: str, short_side: int, workers: int, shard: tuple[int, int]) -> 
         raise ValueError(f"shard is {shard[0]}/{shard[1]}: give i/n with i in 1…n, as in 3/16")
 
 
-def _find(layout: str, root: Path, modalities: Sequence[str | Mapping[str, Any]]) -> _Source:
-    """Rows, classes and specs of a layout, or of one's own recordings."""
-    given = {each["name"] if isinstance(each, Mapping) else each: each for each in modalities}
-    changes: dict[str, Any] = {name: each for name, each in given.items() if isinstance(each, Mapping)}
-    if layout == "folder":
-        rows, unusable = index_folder(root, list(given) or registered())
-        classes = tuple(sorted({row.label for row in rows}, key=natural_key))
-    elif layout == "manifest":
-        manifest = read_manifest(root, check_files=False)
-        rows, unusable, classes = list(manifest.rows), [], manifest.classes
-    elif layout not in LAYOUTS:
-        raise ValueError(f"unknown layout {layout!r}: known are {', '.join((*LAYOUTS, *OWN_LAYOUTS))}")
-    else:
-        known = load_layout(layout)
-        rows, unusable = known.index(root)
-        classes, changes = known.classes, {**known.specs, **changes}
-    if not rows:
-        raise ValueError(f"no recordings of layout {layout} below {root}: check the folder and the file names")
-    rows = _select(rows, list(given))
-    names = dict.fromkeys(name for row in rows for name in row.files)
-    specs = {name: resolve(changes.get(name, name)) for name in (*names, "rgb", "flow")}
-    return _Source(rows=rows, unusable=unusable, classes=classes, specs=specs)
-
-
-def _select(rows: list[ClipRow], names: list[str]) -> list[ClipRow]:
-    if not names:
-        return rows
-    found = dict.fromkeys(name for row in rows for name in row.files)
-    for name in names:
-        if name not in found:
-            raise ValueError(f"no recording has modality {name!r}: found are {', '.join(found)}")
-    kept = [
-        dataclasses.replace(row, files={name: row.files[name] for name in names if name in row.files}) for row in rows
-    ]
-    return [row for row in kept if row.files]
-
-
 def _run(
     jobs: dict[str, Clip],
     journal: Journal,
@@ -192,23 +153,30 @@ def _run(
     left = []
     for sample, job in jobs.items():
         before = journal.finished(sample)
-        if before is not None and job.is_done(before):
-            files[sample] = before
+        if before is not None and job.is_done(before.files, before.moment):
+            files[sample] = before.files
         else:
             left.append(job)
     if files and progress is not None:
         progress(len(files), len(jobs))
-    for job, (row, found) in run_in_processes(prepare_clip, left, workers):
-        files[job.row.sample] = row.files
-        if not found:
-            journal.add(row.sample, row.files)
-        for problem in found:
-            logger.warning("%s %s: %s", problem.sample, problem.modality, problem.reason)
-        problems += found
-        if progress is not None:
-            progress(len(files), len(jobs))
-    journal.close()
+    with closing(run_in_processes(prepare_clip, left, workers)) as results:
+        for job, (row, found) in results:
+            files[job.row.sample] = row.files
+            if not found:
+                journal.add(row.sample, row.files)
+            for problem in found:
+                logger.warning("%s %s: %s", problem.sample, problem.modality, problem.reason)
+            problems += found
+            if progress is not None:
+                progress(len(files), len(jobs))
     return files
+
+
+def _sweep(out: Path, specs: Mapping[str, ModalitySpec]) -> None:
+    """Remove what killed runs left unfinished of files that nobody asked for again."""
+    for name in specs:
+        for unfinished in (out / name).glob("*.tmp"):
+            unfinished.unlink()
 
 
 def _write_problems(path: Path, problems: list[Problem]) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 from actionmae.core.modality import ModalitySpec
 from actionmae.data.clock import split_clock
+from actionmae.data.crop_source import CropSource
+from actionmae.data.frame_files import on_disk
 from actionmae.data.manifest import ClipRow
-from actionmae.data.readers import open_stream
-from actionmae.data.transcode import Crop, is_ready, transcode, write_flow
+from actionmae.data.readers import Stream, frames_of, open_stream
+from actionmae.data.transcode import is_current, is_ready, transcode, write_flow
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,26 +37,49 @@ class Clip:
     Attributes:
         row: The raw recordings.
         specs: By modality, and of rgb and flow.
+        crop: None = nothing is cropped.
     """
 
     row: ClipRow
     specs: dict[str, ModalitySpec]
     out: Path
-    crop: Crop
+    crop: CropSource | None
     transcode: bool
     short_side: int
     flow: bool
 
-    def is_done(self, files: dict[str, Path]) -> bool:
-        """Whether these files, noted earlier, are all that is wanted, and those that were written are still there."""
+    def is_done(self, files: dict[str, Path], moment: float) -> bool:
+        """Whether these files, noted at that moment (seconds), are all that is wanted and nothing has changed since.
+
+        A file that was written must still be there, one that was not must be the one that was checked then.
+        """
         wanted = set(self.row.files) | ({"flow"} if self.flow and "rgb" in self.row.files else set())
-        return wanted <= files.keys() and all(
-            split_clock(path)[0].exists() for path in files.values() if path.is_relative_to(self.out)
-        )
+        if not wanted <= files.keys():
+            return False
+        for name, cell in files.items():
+            written = split_clock(cell)[0]
+            if written == self.target(name):
+                if not written.exists():
+                    return False
+            elif _absolute(cell) != _absolute(self.row.files.get(name, Path())):
+                return False
+        sources = [source for name in self.row.files for source in self.sources(name)]
+        return all(source.stat().st_mtime <= moment for source in sources if source.exists())
+
+    def sources(self, name: str) -> list[Path]:
+        """What the prepared file of a modality is made from."""
+        raw = [on_disk(split_clock(self.row.files[name])[0])]
+        cropped = self.crop is not None and self.crop.crops(self.specs[name])
+        return [*raw, self.crop.skeleton] if self.crop is not None and self.crop.skeleton and cropped else raw
 
     def target(self, name: str) -> Path:
         """The video that this clip's recording of a modality becomes."""
         return self.out / name / f"{self.row.sample.replace('/', '_')}.avi"
+
+
+def _absolute(path: Path) -> Path:
+    """Of the working folder, links as they are."""
+    return Path(os.path.normpath(Path.cwd() / path))
 
 
 def prepare_clip(clip: Clip) -> tuple[ClipRow, list[Problem]]:
@@ -74,22 +100,30 @@ def prepare_clip(clip: Clip) -> tuple[ClipRow, list[Problem]]:
 
 def _prepare_file(clip: Clip, name: str, path: Path) -> Path:
     """Check one recording and, where asked for, write its prepared form; returns the manifest's cell."""
-    spec = clip.specs[name]
-    cropped = clip.crop == "person" and spec.value == "depth"
-    if spec.kind == "frames" and (cropped or clip.transcode):
-        target = clip.target(name)
-        if cropped or target.exists() or not is_ready(open_stream(path, spec), spec, clip.short_side):
-            path = transcode(path, spec, target, short_side=clip.short_side, crop=clip.crop)
+    spec, target = clip.specs[name], clip.target(name)
     stream = open_stream(path, spec)
-    stream.read([0, stream.num_frames - 1])
+    find_box = clip.crop.find if clip.crop is not None and clip.crop.crops(spec) else None
+    if spec.kind == "frames" and clip.transcode and not find_box and is_ready(stream, spec, clip.short_side):
+        for _ in frames_of(stream):  # it stays where it is, but no frame of it is broken
+            pass
+        return path
+    if spec.kind == "frames" and (clip.transcode or find_box):
+        current = is_current(target, clip.sources(name))
+        path = transcode(path, spec, target, short_side=clip.short_side, find_box=find_box, current=current)
+        stream = open_stream(path, spec)
+    _read_ends(stream)
     return path
+
+
+def _read_ends(stream: Stream) -> None:
+    stream.read([0, stream.num_frames - 1])
 
 
 def _derive_flow(clip: Clip, color: Path) -> Path:
     target = clip.target("flow")
-    if not target.exists():
+    if not is_current(target, [on_disk(split_clock(color)[0])]):
         write_flow(color, clip.specs["rgb"], target)
-    open_stream(target, clip.specs["flow"])
+    _read_ends(open_stream(target, clip.specs["flow"]))
     clock = color.name.rpartition("@")[2] if split_clock(color)[1] is not None else ""
     return target if not clock else _with_clock(color, clock, target)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection
@@ -19,8 +19,8 @@ Result = TypeVar("Result")
 
 def run_in_processes(
     function: Callable[[Item], Result], items: Sequence[Item], workers: int
-) -> Iterator[tuple[Item, Result]]:
-    """Pairs of item and result, in the items' order, as they become ready.
+) -> Generator[tuple[Item, Result], None, None]:
+    """Pairs of item and result, in the items' order, as they become ready; closed early, it starts no further item.
 
     Args:
         function: Importable.
@@ -42,6 +42,8 @@ def run_in_processes(
                 "a worker process was killed, perhaps for want of memory: run again with fewer workers; what is "
                 "finished is kept"
             ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)  # an interrupt must not wait for all that was asked for
 
 
 def _begin() -> None:

@@ -1,7 +1,8 @@
 """The `.skeleton` text of NTU RGB+D: bodies per frame → persons followed through the clip. No torch.
 
 Per file: the number of frames. Per frame: the number of bodies. Per body: ten fields (the first is its id), the number
-of joints, then twelve numbers a joint, of which the first three are x, y, z in metres.
+of joints, then twelve numbers a joint: x, y, z in metres, where it is in the depth (and infrared) image and in the
+colour image (x, y in pixels each), and five more.
 
 Body ids can swap, and a body that was lost can come back under another id, so a person is followed by id *and* place.
 """
@@ -16,8 +17,10 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 Joints = NDArray[np.float32]
+"""[J, 7] of one body: metres (3), pixels in depth (2) and colour images (2)."""
 
 _BODY_FIELDS, _JOINT_FIELDS = 10, 12
+_METRES, _DEPTH_PIXELS, _COLOR_PIXELS, _USED = slice(0, 3), slice(3, 5), slice(5, 7), slice(0, 7)
 # A place counts as the same person's when it is nearer than this; an id is worth as much as this distance.
 _NEAR_METRES = 0.5
 _NEVER = 1e6
@@ -32,11 +35,11 @@ class _Track:
     centre: NDArray[np.float32] = field(default_factory=lambda: np.zeros(3, dtype=np.float32))
 
     def add(self, frame: int, body: str, joints: Joints) -> None:
-        self.body, self.frames[frame], self.centre = body, joints, joints.mean(axis=0)
+        self.body, self.frames[frame], self.centre = body, joints, _centre(joints)
 
     def weight(self) -> tuple[float, int]:
         """How much it moves and how long it is seen; a chair taken for a body does neither."""
-        joints = np.stack(list(self.frames.values()))
+        joints = np.stack([joints[:, _METRES] for joints in self.frames.values()])
         return float(joints.std(axis=0).sum()) * len(self.frames), len(self.frames)
 
 
@@ -54,19 +57,43 @@ def read_skeleton_text(path: Path, *, num_persons: int, num_joints: int) -> NDAr
     Raises:
         ValueError: If the file is cut off, has other joints, NaN coordinates, or no body at all.
     """
+    return _read(path, num_persons, num_joints)[..., _METRES]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JointPixels:
+    """Where the persons of a clip are in its images; NaN where a person is not seen, other values may be useless, too.
+
+    Attributes:
+        depth: [T, P, J, 2] float32 x, y in pixels of the depth and infrared images, as the sensor has them (512 × 424).
+        color: [T, P, J, 2] float32 x, y in pixels of the colour images (1920 × 1080).
+    """
+
+    depth: NDArray[np.float32]
+    color: NDArray[np.float32]
+
+
+def read_joint_pixels(path: Path, *, num_persons: int, num_joints: int) -> JointPixels:
+    """Read where the persons are in the images; arguments and errors as in `read_skeleton_text`."""
+    numbers = _read(path, num_persons, num_joints)
+    return JointPixels(depth=numbers[..., _DEPTH_PIXELS], color=numbers[..., _COLOR_PIXELS])
+
+
+def _read(path: Path, num_persons: int, num_joints: int) -> NDArray[np.float32]:
+    """[T, P, J, 7], NaN where a person is not seen."""
     bodies = _parse(path, num_joints)
     slots = _slots(_follow(bodies), num_persons)
-    out = np.full((len(bodies), num_persons, num_joints, 3), np.nan, dtype=np.float32)
+    out = np.full((len(bodies), num_persons, num_joints, _USED.stop), np.nan, dtype=np.float32)
     for person, frames in enumerate(slots):
         for frame, joints in frames.items():
             out[frame, person] = joints
-    if np.isnan(out).all():
+    if np.isnan(out[..., _METRES]).all():
         raise ValueError(f"{path} holds no body in any frame: leave this cell of the manifest empty")
     return out
 
 
 def _parse(path: Path, num_joints: int) -> list[dict[str, Joints]]:
-    """Per frame: id → joints [J, 3]."""
+    """Per frame: id → joints."""
     words = path.read_text(errors="replace").split()
     bodies: list[dict[str, Joints]] = []
     at = 1
@@ -81,8 +108,8 @@ def _parse(path: Path, num_joints: int) -> list[dict[str, Joints]]:
                     raise _WrongError(f"has {joints} joints, the modality {num_joints}: change the modality's shape")
                 numbers = np.array(words[at : at + joints * _JOINT_FIELDS], dtype=np.float32)
                 at += joints * _JOINT_FIELDS
-                bodies[-1][body] = numbers.reshape(joints, _JOINT_FIELDS)[:, :3]
-                if not np.isfinite(bodies[-1][body]).all():
+                bodies[-1][body] = numbers.reshape(joints, _JOINT_FIELDS)[:, _USED]
+                if not np.isfinite(bodies[-1][body][:, _METRES]).all():
                     raise _WrongError(f"has NaN or infinite joints in frame {len(bodies) - 1}: leave its cell empty")
     except _WrongError as error:
         raise ValueError(f"{path} {error}") from None
@@ -104,7 +131,7 @@ def _follow(bodies: list[dict[str, Joints]]) -> list[_Track]:
         cost = np.full((len(ids), len(tracks)), _NEVER)
         for row, body in enumerate(ids):
             for column, track in enumerate(tracks):
-                distance = float(np.linalg.norm(seen[body].mean(axis=0) - track.centre))
+                distance = float(np.linalg.norm(_centre(seen[body]) - track.centre))
                 if body == track.body:
                     cost[row, column] = distance - _NEAR_METRES
                 elif distance < _NEAR_METRES:
@@ -119,6 +146,11 @@ def _follow(bodies: list[dict[str, Joints]]) -> list[_Track]:
                 tracks.append(matched[row])
             matched[row].add(frame, body, seen[body])
     return tracks
+
+
+def _centre(joints: Joints) -> NDArray[np.float32]:
+    """[3] metres."""
+    return np.asarray(joints[:, _METRES].mean(axis=0))
 
 
 def _slots(tracks: list[_Track], num_persons: int) -> list[dict[int, Joints]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from actionmae.core.modality import ModalitySpec
 from actionmae.data.optical_flow import flow_images
-from actionmae.data.person_crop import find_person
+from actionmae.data.person_crop import PersonBox
 from actionmae.data.readers import Stream, frame_times, frames_of, open_stream
 from actionmae.data.video import VideoStream
 from actionmae.data.video_writer import VideoWriter
 
-Crop = Literal["none", "person"]
+FindBox = Callable[[Stream, ModalitySpec], PersonBox]
+
 _DEFAULT_RATE = 30.0  # of recordings that do not say theirs (images, a `.mat`); only players care
 
 
@@ -28,10 +29,21 @@ def is_ready(stream: Stream, spec: ModalitySpec, short_side: int) -> bool:
     return spec.value != "color" or min(stream.size) <= short_side
 
 
-def transcode(cell: Path, spec: ModalitySpec, target: Path, *, short_side: int, crop: Crop) -> Path:
+def is_current(target: Path, sources: Iterable[Path]) -> bool:
+    """Whether a file exists and none of those that it was made from has changed since; one that is gone has not."""
+    if not target.exists():
+        return False
+    made = target.stat().st_mtime_ns
+    return all(source.stat().st_mtime_ns <= made for source in sources if source.exists())
+
+
+def transcode(
+    cell: Path, spec: ModalitySpec, target: Path, *, short_side: int, find_box: FindBox | None, current: bool
+) -> Path:
     """Write a recording of kind frames as `target`; returns the cell for the manifest.
 
-    Colour is made smaller where its short side exceeds `short_side`, nothing is ever enlarged, depth stays bit-exact.
+    Each frame is cut to the box, then colour is made smaller where its short side exceeds `short_side`. Nothing is ever
+    enlarged, depth stays bit-exact.
     Chosen frames of a longer recording become a video of their own, with their times in a text beside it.
 
     Args:
@@ -39,7 +51,8 @@ def transcode(cell: Path, spec: ModalitySpec, target: Path, *, short_side: int, 
         spec: Its modality.
         target: `.avi`; whole or absent.
         short_side: Pixels, of colour only.
-        crop: "person" cuts depth to the person.
+        find_box: Says what to cut a recording to; None = whole images.
+        current: Keep the `target` that is there; only the times are written.
 
     Raises:
         FileNotFoundError: If there is no such recording.
@@ -53,11 +66,11 @@ def transcode(cell: Path, spec: ModalitySpec, target: Path, *, short_side: int, 
         unfinished = clock.with_name(clock.name + ".tmp")
         unfinished.write_text("".join(f"{time:.6f}\n" for time in times), encoding="utf-8")
         unfinished.replace(clock)
-    if not target.exists():  # written whole or not at all, so what exists is finished
-        cut = _cutting(stream, spec, short_side, crop)
+    if not current:
+        box = None if find_box is None else find_box(stream, spec)
         with VideoWriter(target, spec.value, stream.rate or _DEFAULT_RATE) as writer:
             for frame in frames_of(stream):
-                writer.write(cut(frame))
+                writer.write(_as_written(frame if box is None else box.cut(frame), spec, short_side))
     return target if times is None else target.with_name(f"{target.name}@{clock.name}")
 
 
@@ -69,16 +82,13 @@ def write_flow(cell: Path, spec: ModalitySpec, target: Path) -> None:
             writer.write(image)
 
 
-def _cutting(stream: Stream, spec: ModalitySpec, short_side: int, crop: Crop) -> Callable[[NDArray[Any]], NDArray[Any]]:
-    """What turns a frame [h, w, c] as read into an image as written."""
+def _as_written(frame: NDArray[Any], spec: ModalitySpec, short_side: int) -> NDArray[Any]:
+    """A frame [h, w, c] as read → the image that `VideoWriter` takes."""
     if spec.value == "color":
-        return lambda frame: _smaller(frame, short_side)
+        return _smaller(frame, short_side)
     if spec.value == "flow":
-        return lambda frame: np.dstack([frame, np.full(frame.shape[:2], 128, np.uint8)])
-    if spec.value == "depth" and crop == "person":
-        box = find_person(frame[..., 0] for frame in frames_of(stream))
-        return lambda frame: box.cut(frame[..., 0])
-    return lambda frame: frame[..., 0]
+        return np.dstack([frame, np.full(frame.shape[:2], 128, np.uint8)])
+    return frame[..., 0]
 
 
 def _smaller(image: NDArray[np.uint8], short_side: int) -> NDArray[np.uint8]:

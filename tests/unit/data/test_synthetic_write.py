@@ -73,8 +73,9 @@ def test_skeleton_text_has_ntus_twelve_numbers(dataset: Path) -> None:
     assert len(lines) == 1 + 5 * (1 + 2 * 27)
     numbers = np.array([line.split() for line in lines[4:29]], dtype=float)
     np.testing.assert_allclose(numbers[:, :3], clip.joints[0, 0], atol=1e-5)
-    np.testing.assert_allclose(numbers[:, 3:5], clip.depth_xy[0, 0], atol=1e-4)
-    np.testing.assert_allclose(numbers[:, 5:7], clip.color_xy[0, 0], atol=1e-4)
+    shrink = np.divide(SIZE[1], (512, 424)), np.divide(SIZE[0], (1920, 1080))  # the text speaks of the sensor's pixels
+    np.testing.assert_allclose((numbers[:, 3:5] + 0.5) * shrink[0] - 0.5, clip.depth_xy[0, 0], atol=1e-4)
+    np.testing.assert_allclose((numbers[:, 5:7] + 0.5) * shrink[1] - 0.5, clip.color_xy[0, 0], atol=1e-4)
     assert set(np.round(np.linalg.norm(numbers[:, 7:11], axis=1), 4)) == {0.0, 1.0}
     assert set(numbers[:, 11]) <= {1.0, 2.0}
 
