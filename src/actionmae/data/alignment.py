@@ -22,6 +22,9 @@ class Alignment:
     Args:
         streams: The clip's open recordings by modality.
 
+    Attributes:
+        seconds: How long the clip lasts, or None if no stream has a clock.
+
     Raises:
         ValueError: If there is no moment that all streams with a clock have seen.
     """
@@ -40,6 +43,8 @@ class Alignment:
                 f"{late} begins at {ends[late][0]:.3f} s, after {early} ended at {ends[early][1]:.3f} s: their clocks "
                 "must count from one zero"
             )
+
+        self.seconds = self._end - self._start if ends else None
 
     def num_frames(self, name: str) -> int:
         """Frames of a stream that lie within the clip, at least 1."""

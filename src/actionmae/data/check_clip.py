@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from actionmae.core.modality import ModalitySpec
 from actionmae.data.alignment import Alignment
 from actionmae.data.readers import Stream, frame_times, frames_of, open_stream
+
+_NOISE = 3
+"""Of 255: by so much a covered camera's pixels differ."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,6 +26,27 @@ class ClipFiles:
     specs: dict[str, ModalitySpec]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Length:
+    """How long a recording is.
+
+    Attributes:
+        frames: Frames (samples).
+        seconds: By its rate; None = the rate is unknown.
+    """
+
+    frames: int
+    seconds: float | None
+
+    @property
+    def value(self) -> float:
+        """Seconds, or frames where they are all that is known."""
+        return float(self.frames) if self.seconds is None else self.seconds
+
+    def __str__(self) -> str:
+        return f"{self.frames} frames" + ("" if self.seconds is None else f", {self.seconds:.4g} s")
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ClipFacts:
     """What its files are like.
@@ -28,52 +54,63 @@ class ClipFacts:
     Attributes:
         sample: Name.
         unreadable: Why, by modality.
-        flat: Images of one value everywhere and images in all, by modality.
-        seconds: Duration of the streams that know their rate and have no clock.
-        frames_without_rate: Frames of the streams that know neither.
-        misaligned: Why the clocks do not fit each other, or empty.
+        flat: Images of one value everywhere and images in all, by modality; only where there are some.
+        lengths: Of the recordings without a clock; "clocks" is what those with one have in common.
+        no_moment: Why the clocks do not fit each other, or empty.
+        shared: Share of the recordings with clocks that lies in the clip, the largest of them.
     """
 
     sample: str
     unreadable: dict[str, str] = dataclasses.field(default_factory=dict)
     flat: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
-    seconds: dict[str, float] = dataclasses.field(default_factory=dict)
-    frames_without_rate: dict[str, int] = dataclasses.field(default_factory=dict)
-    misaligned: str = ""
+    lengths: dict[str, Length] = dataclasses.field(default_factory=dict)
+    no_moment: str = ""
+    shared: float = 1.0
 
 
 def read_clip(clip: ClipFiles) -> ClipFacts:
     """Read all frames of all files of a clip, one frame in memory at a time."""
     facts = ClipFacts(sample=clip.sample)
-    whole: dict[str, Stream] = {}
+    clocked: dict[str, Stream] = {}
     for name, path in clip.files.items():
         spec = clip.specs[name]
         try:
             stream = open_stream(path, spec)
-            facts.flat[name] = _flat(stream, spec)
+            flat = _flat(stream, spec)
         except (ValueError, OSError) as error:
             facts.unreadable[name] = str(error)
             continue
-        whole[name] = stream
+        if flat:
+            facts.flat[name] = flat, stream.num_frames
         if frame_times(stream) is not None:
-            continue
-        if stream.rate:
-            facts.seconds[name] = stream.num_frames / stream.rate
-        elif spec.kind != "signal":
-            facts.frames_without_rate[name] = stream.num_frames
+            clocked[name] = stream
+        else:
+            seconds = stream.num_frames / stream.rate if stream.rate else None
+            facts.lengths[name] = Length(stream.num_frames, seconds)
+    if not clocked:
+        return facts
     try:
-        if whole:
-            Alignment(whole)
+        alignment = Alignment(clocked)
     except ValueError as error:
-        return dataclasses.replace(facts, misaligned=str(error))
-    return facts
+        return dataclasses.replace(facts, no_moment=str(error))
+    inside = {name: alignment.num_frames(name) for name in clocked}
+    facts.lengths["clocks"] = Length(max(inside.values()), alignment.seconds)
+    return dataclasses.replace(facts, shared=max(inside[name] / clocked[name].num_frames for name in clocked))
 
 
-def _flat(stream: Stream, spec: ModalitySpec) -> tuple[int, int]:
-    """Frames of one value everywhere, and all frames; a signal is flat as a whole or not at all."""
+def _flat(stream: Stream, spec: ModalitySpec) -> int:
+    """Frames of one value everywhere; a signal or a flow (nothing moves) is flat as a whole or not at all."""
     if spec.kind == "frames":
-        flat = [bool((frame == frame[:1, :1]).all()) for frame in frames_of(stream)]
-        return sum(flat), len(flat)
+        flat = sum(_is_flat(frame) for frame in frames_of(stream))
+        return flat if spec.value != "flow" or flat == stream.num_frames else 0
     values = stream.read(np.arange(stream.num_frames))
     constant = spec.kind == "signal" and float(np.ptp(values, axis=0).max()) == 0
-    return stream.num_frames if constant else 0, stream.num_frames
+    return stream.num_frames if constant else 0
+
+
+def _is_flat(frame: NDArray[Any]) -> bool:
+    """Whether each channel of [h, w, c] has one value, up to the noise of a covered camera."""
+    noise = _NOISE if frame.dtype == np.uint8 else 0
+    return all(
+        int(np.ptp(pixels[..., c])) <= noise for pixels in (frame[::8, ::8], frame) for c in range(frame.shape[2])
+    )
