@@ -8,9 +8,10 @@
 | `color.avi@35fps` | begins at zero, 35 frames a second |
 | `color.avi@0.4s+35fps` | both |
 
-A text without a header holds seconds, one number per line; with a header it is a CSV with a column `seconds`,
-`milliseconds`, `microseconds` or `nanoseconds`. All clocks of one clip count from the same zero. Frames may be chosen
-first (`color.avi#80-159@color.txt`); the clock speaks of the whole recording.
+A text without a header holds seconds, one number per line; with a header it is a table (comma, semicolon or tab) in
+which the name of one column ends in a unit: `seconds`, `timestamp_ms`, `time (us)`, `t [ns]`. All clocks of one clip
+count from the same zero. Frames may be chosen first (`color.avi#80-159@color.txt`); the clock speaks of the whole
+recording.
 """
 
 from __future__ import annotations
@@ -23,10 +24,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from actionmae.data.frame_files import on_disk
+from actionmae.data.utf8 import read_utf8
+
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _SPOKEN = re.compile(rf"(?:(?P<start>{_NUMBER})s)?\+?(?:(?P<rate>\d+(?:\.\d+)?)fps)?")
 _TEXTS = (".txt", ".csv")
-_UNITS = {"seconds": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanoseconds": 1e-9}
+_SECONDS = {"seconds": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanoseconds": 1e-9}
+_UNITS = _SECONDS | {"sec": 1.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +71,7 @@ class Clock:
         times = _read_text(self.text)
         if len(times) != num_frames:
             raise ValueError(f"{self.text} has {len(times)} times for {num_frames} frames: give one line per frame")
-        if (np.diff(times) < 0).any():
+        if not (np.diff(times) >= 0).all():
             line = int((np.diff(times) < 0).argmax()) + 1
             raise ValueError(f"{self.text} goes back in time after {line} lines: the times must rise")
         return times
@@ -76,6 +81,9 @@ def split_clock(cell: Path) -> tuple[Path, Clock | None]:
     """A cell without its clock, and the clock.
 
     A file or folder whose name happens to contain @ is taken as it is.
+
+    Raises:
+        ValueError: If the recording exists, and what follows its @ is no clock.
     """
     name, at, ending = cell.name.rpartition("@")
     if not at or not name or cell.exists():
@@ -84,28 +92,42 @@ def split_clock(cell: Path) -> tuple[Path, Clock | None]:
     if Path(ending).suffix.lower() in _TEXTS:
         return recording, Clock(text=cell.with_name(ending))
     spoken = _SPOKEN.fullmatch(ending)
-    if spoken is None or not (spoken["start"] or spoken["rate"]):
-        return cell, None
-    return recording, Clock(start=float(spoken["start"] or 0), rate=float(spoken["rate"]) if spoken["rate"] else None)
+    if spoken is not None and ending and float(spoken["rate"] or 1) > 0:
+        start, rate = spoken["start"], spoken["rate"]
+        return recording, Clock(start=float(start or 0), rate=float(rate) if rate else None)
+    if on_disk(recording).exists():
+        raise ValueError(f"{cell} ends with no clock: write @0.4s, @35fps, @0.4s+35fps or @ and a .txt or .csv file")
+    return cell, None
 
 
 def _read_text(path: Path) -> NDArray[np.float64]:
     if not path.is_file():
         raise FileNotFoundError(f"times {path} do not exist: put them beside the recording, one line per frame")
-    lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    lines = [line for line in read_utf8(path).splitlines() if line.strip()]
     if not lines:
         raise ValueError(f"{path} is empty: give one line per frame, in seconds")
-    column, unit = 0, 1.0
+    separator, column, unit = ",", 0, 1.0
     if re.fullmatch(_NUMBER + r"(?:[eE][-+]?\d+)?", lines[0].strip()) is None:
-        header = [name.strip().lower() for name in next(csv.reader(lines[:1]))]
-        known = [name for name in header if name in _UNITS]
-        if not known:
-            raise ValueError(
-                f"{path} begins with {lines[0]!r}: name a column {', '.join(_UNITS)}, or give only numbers"
-            )
-        column, unit, lines = header.index(known[0]), _UNITS[known[0]], lines[1:]
+        separator = max(",;\t", key=lines[0].count)
+        column, unit = _find_times(path, next(csv.reader(lines[:1], delimiter=separator)))
+        lines = lines[1:]
     try:
-        times = np.array([float(row[column]) for row in csv.reader(lines)])
+        times = np.array([float(row[column]) for row in csv.reader(lines, delimiter=separator)])
     except (ValueError, IndexError) as error:
         raise ValueError(f"{path} has a line without a time ({error}): give one number per frame") from error
+    if not np.isfinite(times).all():
+        raise ValueError(f"{path} has a line without a time (NaN or infinite): give one number per frame")
     return times * unit
+
+
+def _find_times(path: Path, header: list[str]) -> tuple[int, float]:
+    """The column of the times, and seconds per unit of it."""
+    endings = [(re.findall("[a-z]+", name.lower()) or [""])[-1] for name in header]
+    found = [at for at, ending in enumerate(endings) if ending in _UNITS]
+    if len(found) != 1:
+        what = "several columns of times" if found else "no column of times"
+        raise ValueError(
+            f"{path} begins with {','.join(header)!r}, {what}: name one of them {', '.join(_SECONDS)}, or give only "
+            "numbers"
+        )
+    return found[0], _UNITS[endings[found[0]]]

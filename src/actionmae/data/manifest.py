@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import difflib
+import io
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 from actionmae.data.clock import split_clock
 from actionmae.data.frame_files import on_disk
 from actionmae.data.natural_order import natural_key as natural_key
+from actionmae.data.utf8 import read_utf8
 
 _FACTS = ("sample", "label", "subject", "camera", "setup", "split")
 _SPLITS = ("train", "val", "test")
@@ -93,17 +95,14 @@ def read_manifest(path: Path | str, *, check_files: bool = True) -> Manifest:
     Raises:
         FileNotFoundError: If the CSV, or a file that it names, does not exist.
         ValueError: If a column is missing, misspelt or doubled, a sample is doubled, a label is not in classes.txt,
-            a split is unknown, or a row has no file at all.
+            a split is unknown, a row has too many cells or no file at all, or the text is not UTF-8.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"manifest {path} does not exist: give a CSV, or write one with 'actionmae prepare'")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        table = csv.DictReader(file)
-        columns = list(table.fieldnames or [])
-        _check_columns(path, columns)
-        modalities = tuple(column for column in columns if column not in _FACTS)
-        rows = tuple(_row(path, modalities, cells, check_files) for cells in table)
+    columns, table = _read_table(path)
+    modalities = tuple(column for column in columns if column not in _FACTS)
+    rows = tuple(_row(path, modalities, cells, check_files) for cells in table)
     if not rows:
         raise ValueError(f"manifest {path} has no rows: give at least one clip")
     seen: set[str] = set()
@@ -199,6 +198,26 @@ def _by_protocol(manifest: Manifest, name: str) -> dict[str, list[ClipRow]]:
     return parts
 
 
+def _read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+    """Checked columns, and the rows; spreadsheets of many languages separate with semicolons, and leave empty rows."""
+    text = read_utf8(path)
+    header = text.partition("\n")[0]
+    table = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
+    columns = [column.strip() for column in table.fieldnames or []]
+    table.fieldnames = columns
+    _check_columns(path, columns)
+    rows = []
+    for cells in table:
+        if any(cells.pop(None, [])):
+            raise ValueError(
+                f"line {table.line_num} of manifest {path} has more cells than the {len(columns)} columns of the "
+                "header: quote names that contain the separator"
+            )
+        if any((cell or "").strip() for cell in cells.values()):
+            rows.append(cells)
+    return columns, rows
+
+
 def _check_columns(path: Path, columns: list[str]) -> None:
     for column in columns:
         if columns.count(column) > 1:
@@ -218,7 +237,8 @@ def _check_columns(path: Path, columns: list[str]) -> None:
 def _row(path: Path, modalities: tuple[str, ...], cells: dict[str, str], check_files: bool) -> ClipRow:
     facts = {fact: (cells.get(fact) or "").strip() for fact in _FACTS}
     if not facts["sample"]:
-        raise ValueError(f"manifest {path} has a row without a sample name: {cells}")
+        given = ", ".join(f"{name} {cell}" for name, cell in cells.items() if cell)
+        raise ValueError(f"manifest {path} has a row without a sample name ({given}): give every clip its own")
     if facts["split"] and facts["split"] not in _SPLITS:
         raise ValueError(
             f"sample {facts['sample']!r} in {path} has split {facts['split']!r}: write {', '.join(_SPLITS)} or nothing"
@@ -240,7 +260,7 @@ def _classes(path: Path, rows: tuple[ClipRow, ...]) -> tuple[str, ...]:
     listed = path.with_name("classes.txt")
     if not listed.is_file():
         return tuple(sorted(labels, key=natural_key))
-    classes = tuple(line.strip() for line in listed.read_text(encoding="utf-8-sig").splitlines() if line.strip())
+    classes = tuple(line.strip() for line in read_utf8(listed).splitlines() if line.strip())
     for name in classes:
         if classes.count(name) > 1:
             raise ValueError(f"{listed} names class {name!r} twice: each class once")

@@ -14,8 +14,9 @@ _SPLITS = ("train", "val", "test")
 def index_folder(root: Path, names: Collection[str]) -> tuple[list[ClipRow], list[str]]:
     """Find the clips `<label>/<clip>/`, or `<split>/<label>/<clip>/` where all folders of `root` are named like splits.
 
-    In a clip's folder each file `<modality>.<anything>` or folder `<modality>/` is one recording; other files (times,
-    notes) are left alone. `<modality>.txt` or `<modality>.csv` beside a recording of that name is its clock.
+    In a clip's folder each file `<modality>.<anything>` or folder `<modality>/` is one recording, in capitals or not;
+    other files (times, notes) are left alone. `<modality>.txt` or `<modality>.csv` beside a recording of that name is
+    its clock.
 
     Args:
         root: The folder.
@@ -59,10 +60,11 @@ def _recordings(clip: Path, names: Collection[str]) -> tuple[dict[str, Path], li
     found: dict[str, list[Path]] = {name: [] for name in names}
     clocks: dict[str, Path] = {}
     for path in sorted(clip.iterdir()):
-        if path.stem in found and path.suffix.lower() in (".txt", ".csv"):
-            clocks[path.stem] = path
-        elif path.stem in found:
-            found[path.stem].append(path)
+        name = path.stem.lower()
+        if name in found and path.suffix.lower() in (".txt", ".csv"):
+            clocks[name] = path
+        elif name in found:
+            found[name].append(path)
     problems = [
         f"{clip} has several recordings named {name} ({', '.join(path.name for path in paths)}): keep one"
         for name, paths in found.items()

@@ -90,12 +90,31 @@ def test_times_without_header_are_seconds(tmp_path: Path) -> None:
     assert frame_times(open_stream(tmp_path / "a.avi", resolve("ir"))) is None
 
 
+SPELLINGS = (
+    "seconds\n0.5\n0.7\n1.1\n",
+    "\ufeffframe;timestamp_ms\r\n0;500\r\n1;700\r\n2;1100\r\n",
+    "name\tTime (us)\na.png\t500000\nb.png\t700000\nc.png\t1100000\n",
+    "t [ns],gain\n500000000,1\n700000000,1\n1100000000,2\n",
+    "5e-1\n7e-1\n1.1\n",
+)
+
+
+@pytest.mark.parametrize("text", SPELLINGS)
+def test_logs_are_tables_of_many_programs(tmp_path: Path, text: str) -> None:
+    write_gray_video(tmp_path / "a.avi", clock_frames(np.arange(3.0)), 30.0)
+    (tmp_path / "a.csv").write_bytes(text.encode())
+    np.testing.assert_allclose(frame_times(open_stream(tmp_path / "a.avi@a.csv", resolve("ir"))), [0.5, 0.7, 1.1])
+
+
 BAD = {
     "0.5\n0.4\n0.6": "goes back in time after 1 lines",
     "0.5\n0.6": "has 2 times for 3 frames: give one line per frame",
-    "clock\n1\n2\n3": "begins with 'clock': name a column seconds, milliseconds",
+    "clock\n1\n2\n3": "begins with 'clock', no column of times: name one of them seconds, milliseconds",
     "": "is empty: give one line per frame",
     "1\nx\n3": "has a line without a time",
+    "1\nnan\n3": "has a line without a time .NaN or infinite",
+    "seconds,nanoseconds\n0,1\n0,2\n1,1": "several columns of times: name one of them seconds",
+    "0 0.5\n1 0.6\n2 0.7": "begins with '0 0.5', no column of times: .* or give only numbers",
 }
 
 
@@ -111,6 +130,12 @@ def test_impossible_clocks_are_refused(tmp_path: Path) -> None:
     write_gray_video(tmp_path / "a.avi", clock_frames(np.arange(30.0)), 30.0)
     with pytest.raises(FileNotFoundError, match=r"times .*none\.txt do not exist"):
         open_stream(tmp_path / "a.avi@none.txt", resolve("ir"))
+    for clock in ("@0.4", "@0fps", "@35 fps", "@times.log", "@"):
+        with pytest.raises(ValueError, match=rf"a\.avi{clock} ends with no clock: write @0\.4s, @35fps"):
+            open_stream(tmp_path / f"a.avi{clock}", resolve("ir"))
+    (tmp_path / "a.txt").write_bytes("0.1\n".encode("utf-16"))
+    with pytest.raises(ValueError, match=r"a\.txt is no UTF-8 text \(byte 0\): save it again as UTF-8"):
+        open_stream(tmp_path / "a.avi@a.txt", resolve("ir"))
     np.save(tmp_path / "f.npy", np.zeros((5, 8, 8), np.uint8))
     with pytest.raises(ValueError, match="has no frame rate of its own: write it into the cell, as in @0s"):
         open_stream(tmp_path / "f.npy@1s", resolve("ir"))

@@ -65,7 +65,11 @@ def test_classes_without_a_list_are_in_natural_order(tmp_path: Path) -> None:
         ("sample,label,subjct,rgb\nx,wave,1,a.avi\n", "has a column 'subjct': did you mean 'subject'"),
         ("sample,label,my camera 1,rgb\nx,wave,1,a.avi\n", "has a column 'my camera 1': name it like a modality"),
         ("sample,label,rgb\n", "has no rows"),
-        ("sample,label,rgb\n,wave,a.avi\n", "has a row without a sample name"),
+        ("sample,label,rgb\n,wave,a.avi\n", r"has a row without a sample name \(label wave, rgb a\.avi\)"),
+        (
+            "sample,label,rgb\nx,wave,a,1.avi\n",
+            "line 2 of manifest .* has more cells than the 3 columns .*: quote names",
+        ),
         ("sample,label,rgb\nx,wave,a.avi\nx,wave,b.avi\n", "has sample 'x' twice"),
         ("sample,label,rgb\nx,wave,\n", "sample 'x' in .* has no file in any modality"),
         ("sample,label,split,rgb\nx,wave,training,a.avi\n", "has split 'training': write train, val, test or nothing"),
@@ -74,6 +78,31 @@ def test_classes_without_a_list_are_in_natural_order(tmp_path: Path) -> None:
 def test_broken_manifests_are_refused(tmp_path: Path, text: str, match: str) -> None:
     with pytest.raises(ValueError, match=match):
         read_manifest(_csv(tmp_path, text))
+
+
+def test_spreadsheets_of_all_languages_are_read(tmp_path: Path) -> None:
+    plain = read_manifest(_csv(tmp_path, "sample,label,subject,rgb\nÄnne 1,Gruß,ä,a.avi\ny,b,,\n"), check_files=False)
+    for separator in ",;\t":
+        lines = ("sample,label ,subject, rgb", "Änne 1, Gruß ,ä,a.avi", ",,,", "y,b,,")
+        text = "\r\n".join(line.replace(",", separator) for line in lines)
+        (tmp_path / "manifest.csv").write_bytes(text.encode("utf-8-sig"))
+        assert read_manifest(tmp_path / "manifest.csv", check_files=False) == plain
+    (tmp_path / "manifest.csv").write_bytes("sample,label,rgb\nx,Gruß,a.avi\n".encode("cp1252"))
+    with pytest.raises(ValueError, match=r"manifest\.csv is no UTF-8 text \(byte 22\): save it again as UTF-8"):
+        read_manifest(tmp_path / "manifest.csv")
+
+
+def test_cells_may_leave_the_folder(tmp_path: Path) -> None:
+    """Absolute paths, links, spaces, other alphabets, upper-case endings."""
+    (tmp_path / "Öffentlich 1").mkdir()
+    far = tmp_path / "Öffentlich 1" / "日本 a.AVI"
+    far.touch()
+    (tmp_path / "link.avi").symlink_to(far)
+    text = f"sample,label,rgb\nx,w,{far}\ny,w,link.avi\nz,w,Öffentlich 1/日本 a.AVI\n"
+    rows = read_manifest(_csv(tmp_path, text)).rows
+    assert all(row.files["rgb"].samefile(far) for row in rows)
+    write_manifest(tmp_path / "again" / "m.csv", rows, ["w"])
+    assert all(row.files["rgb"].samefile(far) for row in read_manifest(tmp_path / "again" / "m.csv").rows)
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:

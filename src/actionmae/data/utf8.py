@@ -1,0 +1,17 @@
+"""Text files that people and their programs write: UTF-8, with or without a byte order mark. No torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def read_utf8(path: Path) -> str:
+    """The text of an existing file, its line ends as they are.
+
+    Raises:
+        ValueError: If it is in another encoding (older spreadsheets, some shells' redirections).
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no UTF-8 text (byte {error.start}): save it again as UTF-8") from error
