@@ -28,7 +28,7 @@ _Pair = tuple[tuple[str, bool], tuple[str, bool]]
 
 
 def check_lengths(clips: Mapping[str, Mapping[str, Length]]) -> Iterator[Finding]:
-    """One finding for each pair of sensors whose rates disagree, and for each clip that is unlike the others.
+    """One finding for each sensor whose rate disagrees, and for each clip that is unlike the others.
 
     Args:
         clips: By sample, the lengths of its recordings by modality.
@@ -49,15 +49,22 @@ def _pairs(lengths: Mapping[str, Length]) -> Iterator[tuple[_Pair, float]]:
 
 
 def _rates(usual: Mapping[_Pair, float]) -> Iterator[Finding]:
+    """One finding for each sensor that disagrees, beginning with the one that disagrees with most others."""
+    odd: dict[str, dict[str, float]] = defaultdict(dict)
     for ((first, known), (second, also)), proportion in usual.items():
-        factor = max(proportion, 1 / proportion)
-        if known and also and factor > 1 + _PROPORTION:
-            long, short = (first, second) if proportion > 1 else (second, first)
-            text = (
-                f"{long} usually lasts {factor:.2f} times as long as {short}, by their rates: harmless if they begin "
-                f"and end together, otherwise give them clocks ({_HELP})"
-            )
-            yield Finding(level="warning", kind="rates", text=text)
+        if known and also and max(proportion, 1 / proportion) > 1 + _PROPORTION:
+            odd[first][second], odd[second][first] = proportion, 1 / proportion
+    while any(odd.values()):
+        name = max(odd, key=lambda each: len(odd[each]))
+        others = odd.pop(name)
+        for other in others:
+            del odd[other][name]
+        times = ", ".join(f"{proportion:.2f} times as long as {other}" for other, proportion in others.items())
+        text = (
+            f"by the rates {name} usually lasts {times}: harmless if they begin and end together, otherwise correct "
+            f"the rate or give them clocks ({_HELP})"
+        )
+        yield Finding(level="warning", kind="rates", modality=name, text=text)
 
 
 def _unlike_others(sample: str, lengths: Mapping[str, Length], usual: Mapping[_Pair, float]) -> Iterator[Finding]:

@@ -112,10 +112,11 @@ def test_lost_frames_are_found_without_a_rate() -> None:
     assert "cut: depth (7 frames) is 4.3 times shorter beside rgb (60 frames, 2 s) than usual" in finding.text
 
 
-def test_rates_that_disagree_everywhere_are_said_once() -> None:
-    (finding,) = check_lengths(_lengths(5, rgb=(60, 2.0), ir=(60, 60 / 35)))
-    assert (finding.level, finding.kind, finding.sample) == ("warning", "rates", "")
-    assert "rgb usually lasts 1.17 times as long as ir, by their rates" in finding.text
+def test_a_rate_that_disagrees_everywhere_is_said_once() -> None:
+    seconds = {"rgb": (60, 2.0), "inertial": (100, 2.0), "ir": (60, 60 / 35), "skeleton": (60, 2.0)}
+    (finding,) = check_lengths(_lengths(5, **seconds))
+    assert (finding.level, finding.kind, finding.sample, finding.modality) == ("warning", "rates", "", "ir")
+    assert "by the rates ir usually lasts 0.86 times as long as rgb, 0.86 times as long as inertial" in finding.text
 
 
 def test_two_clips_are_judged_by_their_rates() -> None:
