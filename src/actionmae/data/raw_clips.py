@@ -96,7 +96,7 @@ def _index(layout: str, root: Path, names: Sequence[str] | Mapping[str, Any]) ->
     if layout == "manifest":
         manifest = read_manifest(root, check_files=False)
         return list(manifest.rows), [], manifest.classes, {}
-    if layout not in LAYOUTS:
+    if layout not in LAYOUTS and not layout.endswith(".py"):
         raise ValueError(f"unknown layout {layout!r}: known are {', '.join((*LAYOUTS, *OWN_LAYOUTS))}")
     known = load_layout(layout)
     rows, unusable = known.index(root)
