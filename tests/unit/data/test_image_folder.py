@@ -55,9 +55,10 @@ def test_empty_folder_broken_image_wrong_depth_and_sizes_are_refused(tmp_path: P
     with pytest.raises(ValueError, match=r"1\.png is uint8 \(4, 4\): depth needs 16-bit gray PNG"):
         ImageFolder(tmp_path, "depth").read([0])
     _write(tmp_path / "2.png", np.zeros((5, 4), np.uint8))
-    for each in (None, lambda frame: frame[:2, :2]):  # a region of one size does not hide the difference
-        with pytest.raises(ValueError, match=r"2\.png has size \(5, 4\), others in the folder \(4, 4\)"):
-            ImageFolder(tmp_path, "gray").read([0, 1], each)
+    stream = ImageFolder(tmp_path, "gray")
+    stream.read([0])
+    with pytest.raises(ValueError, match=r"2\.png has size \(5, 4\), others in the folder \(4, 4\)"):
+        stream.read([1])  # also where frames are read one by one
     (tmp_path / "3.png").write_bytes(b"broken")
     with pytest.raises(ValueError, match=r"3\.png cannot be decoded"):
         ImageFolder(tmp_path, "gray").read([2])

@@ -187,11 +187,12 @@ def test_uwa3d_regions_of_changing_size_and_skeletons_are_what_was_rendered(
         assert left_and_right[other] == swapped
 
 
-def test_uwa3d_finds_skeletons_by_the_names_of_their_clips(tmp_path: Path) -> None:
+def test_uwa3d_takes_are_paired_by_name_whatever_its_order(tmp_path: Path) -> None:
     image(tmp_path / "UWA3D-RGB/a01_s02_v03_e01/001,.jpg")
     image(tmp_path / "UWA3D-RGB/a01_s02_v03_e02/001,.jpg")
-    image(tmp_path / "UWA3D-Depth/a01_s02_v03_e00/001.png")
-    image(tmp_path / "UWA3D-Depth/a01_s02_v03_e01/001.png")
+    image(tmp_path / "UWA3DII_Depth/Actions_images/a01_s02_e00_v03/001.png")  # whole frames
+    image(tmp_path / "UWA3DII_Depth_ROI/UWA3D-Depth/a01_s02_v03_e00/001.png")
+    image(tmp_path / "UWA3DII_Depth_ROI/UWA3D-Depth/a01_s02_v03_e01/001.png")
     image(tmp_path / "UWA3D-Depth/a02_s02_v03_e01.mat")  # no skeleton
     image(tmp_path / "mine/a01_s02_v03_e02.npy")
     image(tmp_path / "ActionsSkeleton/a03_s01_e01_v04.mat")
