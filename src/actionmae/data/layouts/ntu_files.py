@@ -57,7 +57,7 @@ def find_samples(root: Path) -> Found:
     listed: set[str] = set()
     for path in _walk(root):
         if path.name.endswith(_MISSING_LISTS):
-            listed |= {line.strip() for line in path.read_text(encoding="utf-8").splitlines()}
+            listed |= {line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()}
             continue
         try:
             entry = _recognise(path)
