@@ -30,7 +30,7 @@ def write_image(path: Path, image: NDArray[Any]) -> None:
         path: `.png` or `.jpg`.
         image: [h, w] uint16 or uint8, or [h, w, 3] uint8 RGB.
     """
-    quick = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+    quick = [cv2.IMWRITE_PNG_COMPRESSION, 1] if path.suffix == ".png" else []
     written, data = cv2.imencode(path.suffix, image if image.ndim == 2 else image[..., ::-1], quick)
     if not written:
         raise RuntimeError(f"OpenCV could not encode {path}")
