@@ -1,5 +1,7 @@
 """Words that settings may be, and one sentence for any other word. No torch here."""
 
+import difflib
+from collections.abc import Iterable
 from typing import Any, Literal, get_args
 
 Per = Literal["batch", "sample"]
@@ -35,3 +37,9 @@ def check_choice(name: str, value: str, choices: Any) -> None:
     allowed = get_args(choices)
     if value not in allowed:
         raise ValueError(f"{name} is {value!r}: choose {', '.join(allowed[:-1])} or {allowed[-1]}")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The closest known name, as " (did you mean 'rgb'?)"; empty if none is close."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -107,10 +107,10 @@ class Transformer(nn.Module):
 
     Args:
         dim: C.
-        depth: Number of blocks.
-        num_heads: Attention heads.
-        mlp_dim: Feed-forward width.
-        dropout: 0–1.
+        depth: Number of blocks (paper: 2 everywhere).
+        num_heads: Attention heads (App. B: 8).
+        mlp_dim: Feed-forward width (App. B: 2048).
+        dropout: 0–1 (Table 3: none).
         positions: Where positions enter.
         final_norm: LayerNorm after the last block (Eq. 4 has none; see docs/design.md).
     """
@@ -119,9 +119,9 @@ class Transformer(nn.Module):
         self,
         *,
         dim: int,
-        depth: int,
-        num_heads: int,
-        mlp_dim: int,
+        depth: int = 2,
+        num_heads: int = 8,
+        mlp_dim: int = 2048,
         dropout: float = 0.0,
         positions: Positions = "input",
         final_norm: bool = True,

@@ -1,11 +1,11 @@
 """Every switch of the architecture, with the paper's value as default. No torch here."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from actionmae.core.choices import FusionName, Norm, Positions, check_choice
+from actionmae.core.choices import FusionName, Norm, Positions, check_choice, did_you_mean
 from actionmae.core.modality import ModalitySpec
 
 FusionInput = Literal["filled", "reconstructed"]
@@ -73,6 +73,20 @@ class ClassifierConfig:
         choices = {"norm": Norm, "positions": ConfigPositions, "fusion": FusionName, "fusion_input": FusionInput}
         for name, allowed in choices.items():
             check_choice(f"model.{name}", getattr(self, name), allowed)
+
+    def check_names(self, modalities: Sequence[str]) -> None:
+        """Refuse an encoder or weights for a modality that the model does not have.
+
+        Raises:
+            ValueError: Naming the first.
+        """
+        for field in ("encoders", "weights"):
+            for name in getattr(self, field):
+                if name not in modalities:
+                    raise ValueError(
+                        f"model.{field} names {name!r}{did_you_mean(name, modalities)}, which is no modality of this "
+                        f"model: it has {', '.join(modalities)}"
+                    )
 
     def encoder_of(self, spec: ModalitySpec) -> str:
         """Name of the encoder that reads this modality."""

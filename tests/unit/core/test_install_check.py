@@ -72,7 +72,8 @@ def test_public_names_and_the_command_line_fail_with_the_sentence() -> None:
         "from actionmae.cli import main\n"
         "try:\n    actionmae.build_classifier\nexcept ImportError as error:\n    print(error)\n"
         "errors = io.StringIO()\n"
-        "with contextlib.redirect_stderr(errors):\n    code = main(['train', '--run', 'r', '--data.manifest', 'm.csv'])\n"
+        "with contextlib.redirect_stderr(errors):\n"
+        "    code = main(['train', '--run', 'r', '--data.manifest', 'm.csv'])\n"
         "print(code, errors.getvalue())"
     )
     name, command = said.strip().splitlines()

@@ -5,8 +5,17 @@ from typing import Any
 
 import pytest
 
-from actionmae.core import modality
-from actionmae.core.modality import Mirror, ModalitySet, ModalitySpec, register, registered, resolve
+from actionmae.core.modality import (
+    KINECT_V1_MIRROR,
+    KINECT_V2_MIRROR,
+    Mirror,
+    ModalitySet,
+    ModalitySpec,
+    register,
+    registered,
+    registry,
+    resolve,
+)
 from helpers.bypass import with_fields
 
 THERMAL: dict[str, Any] = {
@@ -97,7 +106,7 @@ def test_an_index_that_does_not_exist_is_refused() -> None:
 
 
 def test_registering(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(modality, "_REGISTRY", dict(modality._REGISTRY))
+    monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
     spec = register(ModalitySpec(**THERMAL))
     assert resolve("thermal") == spec
     with pytest.raises(ValueError, match="modality 'thermal' is already registered: choose another name"):
@@ -105,7 +114,7 @@ def test_registering(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_mirroring_twice_is_nothing() -> None:
-    for mirror in (modality.KINECT_V1_MIRROR, modality.KINECT_V2_MIRROR):
+    for mirror in (KINECT_V1_MIRROR, KINECT_V2_MIRROR):
         order = mirror.permutation
         assert [order[at] for at in order] == list(range(len(order)))
     assert Mirror() == Mirror(permutation=(), negate=())

@@ -84,7 +84,7 @@ def test_a_failed_save_leaves_the_older_folder(folder: Path) -> None:
 
 
 def test_the_registry_is_not_asked_when_loading(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actionmae.core.modality._REGISTRY", {})
+    monkeypatch.setattr("actionmae.core.modality.registry._REGISTRY", {})
     assert load_model(folder).modalities == ModalitySet(VECTORS)
 
 

@@ -1,0 +1,136 @@
+"""What a modality is: `ModalitySpec`. No torch here."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from actionmae.core.choices import did_you_mean
+
+Kind = Literal["frames", "joints", "signal", "features"]
+Value = Literal["color", "gray", "depth", "flow", "metres", "raw"]
+
+_SHAPES: dict[str, str] = {
+    "frames": "(C, H, W)",
+    "joints": "(P, J, 3)",
+    "signal": "(C, L)",
+    "features": "(C,)",
+}
+_VALUES: dict[str, tuple[str, ...]] = {
+    "frames": ("color", "gray", "depth", "flow"),
+    "joints": ("metres",),
+    "signal": ("raw",),
+    "features": ("raw",),
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Mirror:
+    """How a clip of this modality looks in a mirror (left and right exchanged).
+
+    Attributes:
+        permutation: New order of the joints (or of the signal's channels); empty = unchanged. Frames flip their width.
+        negate: Coordinates (joints) or channels (frames, signal) whose sign changes, after the exchange.
+    """
+
+    permutation: tuple[int, ...] = ()
+    negate: tuple[int, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModalitySpec:
+    """One sensor's stream: its name, its shape, how it is read and how it becomes network input.
+
+    Attributes:
+        name: The manifest's column and the key in `ClipBatch.clips`; a Python identifier.
+        letter: One capital letter, unique in a `ModalitySet` ("R+D").
+        kind: frames (images), joints (3-D skeletons), signal (samples in windows), features (somebody's vectors).
+        shape: Of one frame as the network sees it. frames (C, H, W), C after conversion; joints (P, J, 3);
+            signal (C, L), L samples in each window; features (C,).
+        num_frames: T, the number of frames (tokens) per clip.
+        value: What the stored numbers mean and so how they become float: color (uint8, ImageNet mean and std),
+            gray (uint8, one channel replicated), depth (uint16 millimetres, JET-coloured), flow (uint8, 128 = no
+            motion), metres (joints), raw (as stored).
+        value_range: Depth: (near, far) in millimetres mapped onto the JET scale; None = each clip's own range.
+        rate: Frames (samples) per second where the file does not say, or None if unknown.
+        encoder: Default encoder: a timm or torchvision name for frames, "joints", "signal" or "features" otherwise.
+        mirror: How it is mirrored; None = a clip that has this modality is never flipped.
+
+    Raises:
+        ValueError: If a field is out of range or does not fit the kind.
+    """
+
+    name: str
+    letter: str
+    kind: Kind
+    shape: tuple[int, ...]
+    num_frames: int = 16
+    value: Value
+    value_range: tuple[float, float] | None = None
+    rate: float | None = None
+    encoder: str
+    mirror: Mirror | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise ValueError(
+                f"modality name {self.name!r} is not an identifier: use letters, digits and '_', as in 'rgb'"
+            )
+        if len(self.letter) != 1 or not ("A" <= self.letter <= "Z"):
+            raise ValueError(f"modality {self.name!r} has letter {self.letter!r}: give one capital letter A–Z")
+        if self.kind not in _SHAPES:
+            raise ValueError(f"modality {self.name!r} has kind {self.kind!r}: choose one of {', '.join(_SHAPES)}")
+        wanted = _SHAPES[self.kind]
+        if len(self.shape) != len(wanted.split(",")) - wanted.endswith(",)") or min(self.shape) < 1:
+            raise ValueError(
+                f"modality {self.name!r} ({self.kind}) has shape {self.shape}: give {wanted}, all at least 1"
+            )
+        if self.num_frames < 1:
+            raise ValueError(f"modality {self.name!r} has num_frames {self.num_frames}: give at least 1")
+        if self.value not in _VALUES[self.kind]:
+            raise ValueError(
+                f"modality {self.name!r} ({self.kind}) has value {self.value!r}: "
+                f"choose one of {', '.join(_VALUES[self.kind])}"
+            )
+        if self.value_range is not None and not self.value_range[0] < self.value_range[1]:
+            raise ValueError(
+                f"modality {self.name!r} has value_range {self.value_range}: give near < far in millimetres"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-ready data from which `from_dict` rebuilds this spec."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> ModalitySpec:
+        """Rebuild a spec from `to_dict` (lists may stand for tuples).
+
+        Raises:
+            ValueError: If a field is unknown or does not fit.
+        """
+        return _BLANK.changed(fields)
+
+    def changed(self, fields: Mapping[str, Any]) -> ModalitySpec:
+        """This spec with other values in some fields, as they come from JSON or YAML (lists may stand for tuples).
+
+        Raises:
+            ValueError: If a field is unknown or does not fit.
+        """
+        return dataclasses.replace(self, **_coerce(fields))
+
+
+def _coerce(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON or YAML values to the spec's own types; unknown field names are refused."""
+    known = [field.name for field in dataclasses.fields(ModalitySpec)]
+    for key in fields:
+        if key not in known:
+            raise ValueError(f"unknown modality field {key!r}{did_you_mean(key, known)}: known are {', '.join(known)}")
+    out = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+    mirror = out.get("mirror")
+    if isinstance(mirror, Mapping):
+        out["mirror"] = Mirror(**{key: tuple(value) for key, value in mirror.items()})
+    return out
+
+
+_BLANK = ModalitySpec(name="blank", letter="B", kind="features", shape=(1,), value="raw", encoder="features")
