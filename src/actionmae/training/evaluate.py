@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from actionmae.core.tensors import ClipBatch
 from actionmae.data.manifest import ClipRow, read_manifest
-from actionmae.evaluation.frame_loss import FrameLossCurve, score_frame_loss
+from actionmae.evaluation.frame_loss import SHARES, FrameLossCurve, score_frame_loss
 from actionmae.evaluation.subsets import SubsetScores
 from actionmae.evaluation.table import RobustnessTable
 from actionmae.nn.checkpoint import load_model
@@ -52,7 +53,8 @@ def evaluate_model(
         accelerator: auto, cpu or cuda.
         batch_size: Clips per batch.
         num_workers: Decoding processes per process.
-        progress: Called with (clips done now, clips in all).
+        progress: Called with (clips done now, clips in all), first with 0; every lost share of frames counts as a clip.
+            Several processes say nothing until all have scored.
 
     Raises:
         FileNotFoundError: If the model, the manifest or a recording does not exist.
@@ -60,6 +62,13 @@ def evaluate_model(
     """
     model, rows = _model_and_rows(model_folder, manifest, protocol=protocol, split=split)
     check_labels(rows, model.classes)
+    total = len(rows) * (1 + 2 * len(SHARES) * frame_loss)
+
+    def report(clips: int) -> None:
+        if progress is not None:
+            progress(clips, total)
+
+    report(0)
     scores = score_model(
         model_folder,
         rows,
@@ -67,15 +76,19 @@ def evaluate_model(
         accelerator=accelerator,
         batch_size=batch_size,
         num_workers=num_workers,
-        progress=None if progress is None else lambda done: progress(done, len(rows)),
+        progress=report,
     )
+    if devices > 1:
+        report(len(rows))
     facts = {"model": str(model_folder), "manifest": str(manifest), "protocol": protocol, "split": split}
     table = write_scores(scores, out, facts=facts, specialists=specialists)
     curves = []
     if frame_loss:
         model.to(pick_device(accelerator))
         scorer = ClipScorer(rows, model, batch_size=batch_size, num_workers=num_workers)
-        curves = [score_frame_loss(model, scorer.batches(model), spans=spans) for spans in (False, True)]
+        for spans in (False, True):
+            batches = _counted(scorer.batches(model), lambda clips: report(clips * len(SHARES)))
+            curves.append(score_frame_loss(model, batches, spans=spans))
         write_text(out / "frame_loss.json", json.dumps([curve.to_dict() for curve in curves], indent=2) + "\n")
     return table, curves
 
@@ -133,7 +146,7 @@ def embed_clips(
         batch_size: Clips per batch.
         num_workers: Decoding processes.
         accelerator: auto, cpu or cuda.
-        progress: Called with (clips done now, clips in all).
+        progress: Called with (clips done now, clips in all), first with 0.
 
     Raises:
         FileNotFoundError: If the model, the manifest or a recording does not exist.
@@ -143,6 +156,8 @@ def embed_clips(
         raise ValueError(f"out is {out}: give a file name that ends in .npz")
     model, rows = _model_and_rows(model_folder, manifest, protocol=protocol, split=split)
     model.to(pick_device(accelerator))
+    if progress is not None:
+        progress(0, len(rows))
     columns: dict[str, list[np.ndarray]] = {"tokens": [], "filled": [], "available": []}
     names: list[str] = []
     for batch in ClipScorer(rows, model, batch_size=batch_size, num_workers=num_workers).batches(model):
@@ -160,6 +175,13 @@ def embed_clips(
         np.savez(file, **arrays, sample_ids=np.array(names), modalities=np.array(model.modalities.names))
     beside.replace(out)
     return len(names)
+
+
+def _counted(batches: Iterator[ClipBatch], report: Callable[[int], None]) -> Iterator[ClipBatch]:
+    """The same batches; the number of clips is reported when a batch has been used."""
+    for batch in batches:
+        yield batch
+        report(len(batch))
 
 
 def _model_and_rows(

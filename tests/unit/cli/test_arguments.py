@@ -1,0 +1,91 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actionmae.cli import VERBS
+from actionmae.cli.arguments import parse
+from helpers.processes import run_python
+
+
+def mix(first: Path, more: list[str], *, share: float = 0.5, quick_look: bool = False, last: int = 1) -> None:
+    """Mix files.
+
+    Args:
+        first: The first file.
+        more: The other files.
+        share: Of the first.
+        quick_look: Only look.
+        last: The last one.
+    """
+
+
+def show(kind: str, where: Path | None = None) -> None:
+    """Show something."""
+
+
+DEFAULTS: dict[str, Any] = {"first": Path("a"), "more": ["b"], "share": 0.5, "quick_look": False, "last": 1}
+
+
+@pytest.mark.parametrize(
+    ("words", "changes"),
+    [
+        ("a b", {}),
+        ("a b c", {"more": ["b", "c"]}),
+        ("--share 0.1 a b", {"share": 0.1}),
+        ("a --share=0.1 b --last -2 c", {"share": 0.1, "more": ["b", "c"], "last": -2}),
+        ("a b --quick-look", {"quick_look": True}),
+        ("a --quick_look b", {"quick_look": True}),
+        ("a b --quick-look false --last 3", {"quick_look": False, "last": 3}),
+        ("a --quick-look --last 3 b", {"quick_look": True, "last": 3}),
+    ],
+)
+def test_words_and_flags_in_any_order(words: str, changes: dict[str, Any]) -> None:
+    assert parse(mix, words.split()) == DEFAULTS | changes
+
+
+def test_the_last_word_may_be_left_out() -> None:
+    assert parse(show, ["x"]) == {"kind": "x", "where": None}
+    assert parse(show, ["x", "y"]) == {"kind": "x", "where": Path("y")}
+
+
+def test_a_file_of_settings_gives_any_argument(tmp_path: Path) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text("first: a\nmore: [b]\nlast: 7\n")
+    assert parse(mix, ["--config", str(file), "--share", "1.0"]) == DEFAULTS | {"last": 7, "share": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("a", r"required: more \(actionmae mix --help lists all arguments\)"),
+        ("a b --shade 1", r"shade"),
+        ("a b --share much", r"share.*much"),
+        ("a b --share", r"share: expected one argument"),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence(words: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence) as caught:
+        parse(mix, words.split())
+    assert "\n" not in str(caught.value)
+
+
+def test_help_explains_what_is_given_by_position(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(mix, ["--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Mix files." in said
+    assert "first The first file." in said
+    assert "more The other files." in said
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_words_are_understood_without_anything_heavy(verb: str) -> None:
+    """Otherwise help and mistakes take seconds."""
+    heavy = run_python(
+        "import contextlib, io, sys\nfrom actionmae.cli import main\n"
+        "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
+        f"    main(['{verb}', '--help'])\n"
+        "print(sorted({'torch', 'torchvision', 'timm', 'lightning', 'av', 'cv2', 'scipy'} & set(sys.modules)))"
+    )
+    assert heavy.strip() == "[]"
