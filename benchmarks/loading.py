@@ -14,7 +14,8 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from actionmae.core.modality import ModalitySet
-from actionmae.data.clips import ClipDataset, collate
+from actionmae.data.batches import collate
+from actionmae.data.clips import ClipDataset
 from actionmae.data.framing import region_size
 from actionmae.data.manifest import ClipRow, read_manifest, write_manifest
 from actionmae.data.prepare import prepare

@@ -6,7 +6,8 @@ from actionmae.core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from actionmae.data.augment import AugmentConfig
-    from actionmae.data.clips import ClipDataset, collate
+    from actionmae.data.batches import collate
+    from actionmae.data.clips import ClipDataset
     from actionmae.data.manifest import ClipRow, Manifest, read_manifest, split_manifest, write_manifest
     from actionmae.data.transforms import transform
 
@@ -30,7 +31,7 @@ __getattr__ = lazy_names(
         "ClipDataset": "clips",
         "ClipRow": "manifest",
         "Manifest": "manifest",
-        "collate": "clips",
+        "collate": "batches",
         "read_manifest": "manifest",
         "split_manifest": "manifest",
         "transform": "transforms",

@@ -1,8 +1,8 @@
 """Single frames of an AVI file of JPEG or PNG images, found by the file's own index. No torch here.
 
 Such a frame is a whole image file, so nothing but the wanted ones is read from disk, and OpenCV's decoders
-(libjpeg-turbo, libpng) take them: half the time of FFmpeg's for JPEG, which would also decode a frame each time it opens
-a file of PNG. Whatever is unusual about a file (see `find_frames`) is left to FFmpeg.
+(libjpeg-turbo, libpng) take them: half the time of FFmpeg's for JPEG. To open a file costs a tenth of FFmpeg's time,
+which decodes a frame of PNG each time. Whatever is unusual about a file (see `find_frames`) is left to FFmpeg.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ Shapes: B batch, T frame, C channel, H W pixels of the region, P person, J joint
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
@@ -18,33 +17,16 @@ from torch.utils.data import Dataset, get_worker_info
 from actionmae.core.modality import ModalitySet, ModalitySpec
 from actionmae.core.tensors import ClipBatch
 from actionmae.data.alignment import Alignment
-from actionmae.data.framing import channels_first, cut_region
+from actionmae.data.batches import ClipSample, empty_images, join
+from actionmae.data.framing import write_region
 from actionmae.data.manifest import ClipRow
 from actionmae.data.readers import ArrayStream, Stream, TimedStream, frame_times, open_stream
 from actionmae.data.sampling import FrameChoice, clip_generator, frame_indices, sample_positions, window_indices
 
 logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, kw_only=True)
-class ClipSample:
-    """One clip before it joins a batch; see `ClipBatch` for the shapes, here without B.
-
-    Attributes:
-        sample: Name.
-        label: Class index; -1 = unknown.
-        modalities: The set that says the order.
-        clips: Only the modalities that exist.
-        frame_available: [T] bool, only where some frame is missing.
-        person_available: [T, P] bool, joints only.
-    """
-
-    sample: str
-    label: int
-    modalities: ModalitySet
-    clips: dict[str, Tensor] = field(default_factory=dict)
-    frame_available: dict[str, Tensor] = field(default_factory=dict)
-    person_available: dict[str, Tensor] = field(default_factory=dict)
+_Array = NDArray[Any]
+_Arrays = Mapping[str, _Array]
 
 
 class ClipDataset(Dataset[ClipSample]):
@@ -113,14 +95,34 @@ class ClipDataset(Dataset[ClipSample]):
         return len(self.rows)
 
     def __getitem__(self, index: int) -> ClipSample:
+        return self._sample(index, {spec.name: empty_images(spec) for spec in self._image_specs([index])})
+
+    def __getitems__(self, indices: Sequence[int]) -> ClipBatch:
+        """A batch, its images decoded straight into its tensors; a `DataLoader` asks for this instead of for items."""
+        images = {spec.name: empty_images(spec, len(indices)) for spec in self._image_specs(indices)}
+        samples = []
+        for at, index in enumerate(indices):
+            samples.append(self._sample(index, {name: every[at] for name, every in images.items()}))
+            for name in images.keys() - self.rows[index].files.keys():
+                images[name][at].zero_()
+        return join(samples, images)
+
+    def _image_specs(self, indices: Sequence[int]) -> list[ModalitySpec]:
+        """The modalities of images that any of these clips has."""
+        found = {name for index in indices for name in self.rows[index].files}
+        return [spec for spec in self.modalities if spec.kind == "frames" and spec.name in found]
+
+    def _sample(self, index: int, images: Mapping[str, Tensor]) -> ClipSample:
+        """One clip; its images are written into `images`."""
         if get_worker_info() is not None:
             cv2.setNumThreads(0)  # OpenCV's threads do not survive a fork: resizing would wait for them for ever
         row = self.rows[index]
-        specs = [spec for spec in self.modalities if spec.name in row.files]
         sample = ClipSample(sample=row.sample, label=self.labels[index], modalities=self.modalities)
-        arrays = self._uniform(row, specs) if self._frames == "uniform" else self._draw(row, specs)
+        specs = [spec for spec in self.modalities if spec.name in row.files]
+        read = self._uniform if self._frames == "uniform" else self._draw
+        arrays = read(row, specs, {spec.name: images[spec.name].numpy() for spec in specs if spec.name in images})
         for spec in specs:
-            _fill(sample, spec, arrays[spec.name])
+            _fill(sample, spec, arrays[spec.name], images.get(spec.name))
         return sample
 
     def _label(self, row: ClipRow) -> int:
@@ -133,16 +135,17 @@ class ClipDataset(Dataset[ClipSample]):
             )
         return self.classes.index(row.label)
 
-    def _uniform(self, row: ClipRow, specs: list[ModalitySpec]) -> dict[str, NDArray[Any]]:
+    def _uniform(self, row: ClipRow, specs: list[ModalitySpec], images: _Arrays) -> _Arrays:
         """The same frames every time, so it is those that are kept."""
         if self._cache is not None and all((row.sample, spec.name) in self._cache for spec in specs):
-            return {spec.name: self._cache[row.sample, spec.name] for spec in specs}
-        arrays = _read_uniform({spec.name: open_stream(row.files[spec.name], spec) for spec in specs}, specs)
+            return {spec.name: _put(self._cache[row.sample, spec.name], images.get(spec.name)) for spec in specs}
+        streams = {spec.name: open_stream(row.files[spec.name], spec) for spec in specs}
+        arrays = _read_uniform(streams, specs, images)
         if self._cache is not None:
-            self._cache.update({(row.sample, name): array for name, array in arrays.items()})
+            self._cache.update({(row.sample, name): array.copy() for name, array in arrays.items()})
         return arrays
 
-    def _draw(self, row: ClipRow, specs: list[ModalitySpec]) -> dict[str, NDArray[Any]]:
+    def _draw(self, row: ClipRow, specs: list[ModalitySpec], images: _Arrays) -> _Arrays:
         streams = {spec.name: self._stream(row, spec) for spec in specs}
         alignment = Alignment(streams)
         # Signals have several samples to a frame: drawing on their finer grid would take a video's frames twice.
@@ -152,7 +155,8 @@ class ClipDataset(Dataset[ClipSample]):
         for spec in specs:
             rng = clip_generator(self._seed, int(self._epoch), row.sample, spec.num_frames)
             positions = sample_positions(spec.num_frames, longest, rng, segments=self._frames == "segments")
-            arrays[spec.name] = _read(streams[spec.name], spec, alignment.positions(spec.name, positions))
+            positions = alignment.positions(spec.name, positions)
+            arrays[spec.name] = _read(streams[spec.name], spec, positions, images.get(spec.name))
         return arrays
 
     def _stream(self, row: ClipRow, spec: ModalitySpec) -> Stream:
@@ -163,7 +167,8 @@ class ClipDataset(Dataset[ClipSample]):
         if self._cache is None:
             return stream
         every = np.arange(stream.num_frames)
-        self._cache[key] = _RegionStream(_read_frames(stream, spec, every), stream.rate)
+        whole = empty_images(spec, num_frames=len(every)).numpy() if spec.kind == "frames" else None
+        self._cache[key] = _RegionStream(_read_frames(stream, spec, every, whole), stream.rate)
         if (times := frame_times(stream)) is not None:
             self._cache[key] = _RegionTimedStream(self._cache[key], every, times)
         return self._cache[key]  # type: ignore[no-any-return]
@@ -180,9 +185,10 @@ def read_sample(sample: str, streams: Mapping[str, Stream], modalities: Modality
     """
     clip = ClipSample(sample=sample, label=label, modalities=modalities)
     specs = [spec for spec in modalities if spec.name in streams]
-    arrays = _read_uniform(streams, specs)
+    images = {spec.name: empty_images(spec) for spec in specs if spec.kind == "frames"}
+    arrays = _read_uniform(streams, specs, {name: image.numpy() for name, image in images.items()})
     for spec in specs:
-        _fill(clip, spec, arrays[spec.name])
+        _fill(clip, spec, arrays[spec.name], images.get(spec.name))
     return clip
 
 
@@ -194,64 +200,27 @@ class _RegionTimedStream(TimedStream):
     """The same with the times of its frames."""
 
 
-def collate(samples: Sequence[ClipSample]) -> ClipBatch:
-    """Stack clips into a batch and check it.
-
-    Rows without a modality are zero and `available` is False there; a modality that no clip has is no key at all.
-
-    Raises:
-        ValueError: If the clips do not fit together or one has no modality.
-    """
-    modalities = samples[0].modalities
-    clips, frames, persons = {}, {}, {}
-    for name in modalities.names:
-        have = [sample for sample in samples if name in sample.clips]
-        if not have:
-            continue
-        clips[name] = _stack([sample.clips.get(name) for sample in samples])
-        length = have[0].clips[name].shape[0]
-        if any(name in sample.frame_available for sample in have):
-            every = torch.ones(length, dtype=torch.bool)
-            frames[name] = _stack(
-                [sample.frame_available.get(name, every) if name in sample.clips else None for sample in samples]
-            )
-        if any(name in sample.person_available for sample in have):
-            persons[name] = _stack([sample.person_available.get(name) for sample in samples])
-    batch = ClipBatch(
-        clips=clips,
-        available=torch.tensor([[name in sample.clips for name in modalities.names] for sample in samples]),
-        labels=torch.tensor([sample.label for sample in samples], dtype=torch.int64),
-        sample_ids=[sample.sample for sample in samples],
-        frame_available=frames,
-        person_available=persons,
-    )
-    return batch.validate(modalities)
-
-
-def _stack(rows: Sequence[Tensor | None]) -> Tensor:
-    """[B, …]; absent rows are zero."""
-    example = next(row for row in rows if row is not None)
-    zero = torch.zeros_like(example)
-    return torch.stack([zero if row is None else row for row in rows])
-
-
-def _read_uniform(streams: Mapping[str, Stream], specs: Sequence[ModalitySpec]) -> dict[str, NDArray[Any]]:
-    """Each modality at the centres of equal segments of the clip."""
+def _read_uniform(streams: Mapping[str, Stream], specs: Sequence[ModalitySpec], images: _Arrays) -> _Arrays:
+    """Each modality at the centres of equal segments of the clip; images are written into `images`."""
     alignment = Alignment({spec.name: streams[spec.name] for spec in specs})
     arrays = {}
     for spec in specs:
         positions = sample_positions(spec.num_frames, alignment.num_frames(spec.name))
-        arrays[spec.name] = _read(streams[spec.name], spec, alignment.positions(spec.name, positions))
+        positions = alignment.positions(spec.name, positions)
+        arrays[spec.name] = _read(streams[spec.name], spec, positions, images.get(spec.name))
     return arrays
 
 
-def _read(stream: Stream, spec: ModalitySpec, positions: NDArray[np.float64]) -> NDArray[Any]:
-    """The clip at these positions: images [T, C, H, W], joints [T, P, J, 3], signal [T, C, L], features [T, C]."""
+def _read(stream: Stream, spec: ModalitySpec, positions: NDArray[np.float64], out: _Array | None) -> _Array:
+    """The clip at these positions.
+
+    Images [T, C, H, W], written into `out`; joints [T, P, J, 3]; signal [T, C, L]; features [T, C].
+    """
     if spec.kind == "signal":
         indices = window_indices(positions, stream.num_frames, spec.shape[1])
         return stream.read(indices.ravel()).reshape(*indices.shape, -1).swapaxes(1, 2)
     indices = frame_indices(positions, stream.num_frames)
-    array = _read_frames(stream, spec, indices)
+    array = _read_frames(stream, spec, indices, out)
     if spec.kind == "joints" and np.isnan(array).all():
         # Nobody in any of the chosen frames: take the nearest frames in which there is somebody.
         seen = np.flatnonzero(~np.isnan(stream.read(np.arange(stream.num_frames))).all(axis=(1, 2, 3)))
@@ -259,18 +228,29 @@ def _read(stream: Stream, spec: ModalitySpec, positions: NDArray[np.float64]) ->
     return array
 
 
-def _read_frames(stream: Stream, spec: ModalitySpec, indices: NDArray[np.int64]) -> NDArray[Any]:
-    if spec.kind != "frames" or isinstance(stream, _RegionStream | _RegionTimedStream):
-        return stream.read(indices)
-    return np.ascontiguousarray(stream.read(indices, each=lambda image: channels_first(cut_region(image, spec))))
+def _read_frames(stream: Stream, spec: ModalitySpec, indices: NDArray[np.int64], out: _Array | None) -> _Array:
+    if out is None or isinstance(stream, _RegionStream | _RegionTimedStream):
+        return _put(stream.read(indices), out)
+    for image, place in zip(stream.images(indices), out, strict=True):
+        write_region(image, spec, place)
+    return out
 
 
-def _fill(sample: ClipSample, spec: ModalitySpec, array: NDArray[Any]) -> None:
+def _put(array: _Array, out: _Array | None) -> _Array:
+    """The array, in `out` where that is given."""
+    if out is None:
+        return array
+    np.copyto(out, array)
+    return out
+
+
+def _fill(sample: ClipSample, spec: ModalitySpec, array: _Array, images: Tensor | None) -> None:
     """Put one modality into the sample; absent persons (NaN) become a mask and zeros."""
     if spec.kind == "joints":
-        person = ~np.isnan(array).all(axis=(2, 3))
+        person: NDArray[np.bool_] = np.any(~np.isnan(array), axis=(2, 3))
         array = np.where(person[:, :, None, None], array, 0)
         sample.person_available[spec.name] = torch.from_numpy(person)
-        if not person.any(axis=1).all():
-            sample.frame_available[spec.name] = torch.from_numpy(person.any(axis=1))
-    sample.clips[spec.name] = torch.from_numpy(np.ascontiguousarray(array))
+        anybody = np.any(person, axis=1)
+        if not anybody.all():
+            sample.frame_available[spec.name] = torch.from_numpy(anybody)
+    sample.clips[spec.name] = torch.from_numpy(np.ascontiguousarray(array)) if images is None else images

@@ -8,7 +8,9 @@ size and every reading keeps its value.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -50,21 +52,18 @@ class ImageFolder:
         self.rate = rate
         self._size: tuple[int, int] | None = None  # (height, width) of what `read` gives, once that is known
 
-    def read(
-        self,
-        indices: Sequence[int] | NDArray[np.int64],
-        each: Callable[[NDArray[Any]], NDArray[Any]] | None = None,
-    ) -> NDArray[Any]:
-        """Read the images at `indices` (see `readers.Stream.read`).
+    def images(self, indices: Sequence[int] | NDArray[np.int64]) -> Iterator[NDArray[Any]]:
+        """See `readers.Stream.images`.
 
         Raises:
             ValueError: If an image is broken, of the wrong depth or (colour, infrared) of another size; names the file.
         """
-        frames = {}
-        for index in sorted({int(index) for index in indices}):
-            frame = self._fit(self._load(self._files[index]), self._files[index])
-            frames[index] = frame if each is None else each(frame)
-        return np.stack([frames[int(index)] for index in indices])
+        for index, times in Counter(map(int, indices)).items():
+            yield from repeat(self._fit(self._load(self._files[index]), self._files[index]), times)
+
+    def read(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[Any]:
+        """See `readers.Stream.read`."""
+        return np.stack(list(self.images(indices)))
 
     def _fit(self, frame: NDArray[Any], file: Path) -> NDArray[Any]:
         """The frame in the folder's one size; only depth has a value that means "nothing here"."""

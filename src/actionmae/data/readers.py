@@ -14,7 +14,7 @@ A cell may choose frames of a file, counted from 0 (`long.avi#80-159`), and say 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -46,17 +46,17 @@ class Stream(Protocol):
     num_frames: int
     rate: float | None
 
-    def read(self, indices: Indices, each: Callable[[Array], Array] | None = None) -> Array:
-        """The frames at `indices` (ascending, repeats allowed).
-
-        Args:
-            indices: Numbers 0…num_frames − 1.
-            each: For images: applied to each frame [h, w, c] as it is read, so that large originals never pile up.
+    def read(self, indices: Indices) -> Array:
+        """The frames at `indices`, numbers 0…num_frames − 1 (ascending, repeats allowed).
 
         Returns:
             frames [n, h, w, c] uint8 or uint16; joints [n, P, J, 3] float32, all NaN where a person is absent;
             signal [n, C] float32; features [n, C] float32.
         """
+        ...
+
+    def images(self, indices: Indices) -> Iterator[Array]:
+        """The same one by one, each as it is decoded, so that large originals never pile up."""
         ...
 
 
@@ -68,10 +68,13 @@ class ArrayStream:
         self.num_frames = len(array)
         self.rate = rate
 
-    def read(self, indices: Indices, each: Callable[[Array], Array] | None = None) -> Array:
+    def read(self, indices: Indices) -> Array:
         """See `Stream.read`."""
-        frames = self._array[np.asarray(indices, dtype=np.int64)]
-        return frames if each is None else np.stack([each(frame) for frame in frames])
+        return self._array[np.asarray(indices, dtype=np.int64)]
+
+    def images(self, indices: Indices) -> Iterator[Array]:
+        """See `Stream.images`."""
+        return (self._array[int(index)] for index in indices)
 
 
 class TimedStream:
@@ -90,18 +93,13 @@ class TimedStream:
         self._stream = stream
         self._frames = frames
 
-    def __iter__(self) -> Iterator[Array]:
-        """The frames in order, one in memory at a time."""
-        chosen = set(self._frames.tolist())
-        for index, frame in enumerate(frames_of(self._stream)):
-            if index in chosen:
-                yield frame
-            if index >= self._frames[-1]:
-                return
-
-    def read(self, indices: Indices, each: Callable[[Array], Array] | None = None) -> Array:
+    def read(self, indices: Indices) -> Array:
         """See `Stream.read`."""
-        return self._stream.read(self._frames[np.asarray(indices, dtype=np.int64)], each)
+        return self._stream.read(self._frames[np.asarray(indices, dtype=np.int64)])
+
+    def images(self, indices: Indices) -> Iterator[Array]:
+        """See `Stream.images`."""
+        return self._stream.images(self._frames[np.asarray(indices, dtype=np.int64)])
 
 
 def frame_times(stream: Stream) -> NDArray[np.float64] | None:
@@ -110,12 +108,8 @@ def frame_times(stream: Stream) -> NDArray[np.float64] | None:
 
 
 def frames_of(stream: Stream) -> Iterator[Array]:
-    """All frames in order, each as in `Stream.read`; of files of images only one is in memory at a time."""
-    if isinstance(stream, VideoStream | TimedStream):
-        yield from stream
-        return
-    for index in range(stream.num_frames):
-        yield stream.read([index])[0]
+    """All frames in order, one in memory at a time; see `Stream.images`."""
+    return stream.images(range(stream.num_frames))
 
 
 def open_stream(path: Path | str, spec: ModalitySpec) -> Stream:

@@ -6,7 +6,9 @@ Shapes: n frames, h w pixels, c channels.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -79,41 +81,25 @@ class VideoStream:
             except av.FFmpegError as error:
                 raise ValueError(f"video {path} cannot be read ({error}): copy or convert it again") from error
 
-    def read(self, indices: Sequence[int] | NDArray[np.int64], each: Callable[[Frame], Frame] | None = None) -> Frame:
-        """Decode the frames at `indices`.
+    def images(self, indices: Sequence[int] | NDArray[np.int64]) -> Iterator[Frame]:
+        """See `readers.Stream.images`.
 
         Where every frame is a key frame only the wanted ones are decoded, otherwise all up to the last wanted one.
 
-        Args:
-            indices: Frame numbers 0…num_frames − 1 in ascending order; one may occur several times.
-            each: Applied to each wanted frame as it is decoded (resizing), so that large originals never pile up.
-
-        Returns:
-            [n, h, w, c] in the order of `indices`.
-
         Raises:
             ValueError: If a frame cannot be decoded; names the file and the frame.
         """
-        wanted = sorted({int(index) for index in indices})
-        frames: dict[int, Frame] = {}
+        times = Counter(map(int, indices))
+        wanted, done = list(times), 0
         for index, pixels in zip(wanted, self._images_at(wanted), strict=False):
-            frames[index] = pixels if each is None else each(pixels)
-        lost = [index for index in wanted if index not in frames]
-        if lost:
-            raise ValueError(self._broken(lost[0]))
-        return np.stack([frames[int(index)] for index in indices])
+            yield from repeat(pixels, times[index])
+            done += 1
+        if done < len(wanted):
+            raise ValueError(self._broken(wanted[done]))
 
-    def __iter__(self) -> Iterator[Frame]:
-        """All frames [h, w, c] in order, one in memory at a time.
-
-        Raises:
-            ValueError: If a frame cannot be decoded; names the file and the frame.
-        """
-        index = -1
-        for index, pixels in enumerate(self._images_at(list(range(self.num_frames)))):  # noqa: B007
-            yield pixels
-        if index + 1 < self.num_frames:
-            raise ValueError(self._broken(index + 1))
+    def read(self, indices: Sequence[int] | NDArray[np.int64]) -> Frame:
+        """See `readers.Stream.read`."""
+        return np.stack(list(self.images(indices)))
 
     def _images_at(self, wanted: list[int]) -> Iterator[Frame]:
         """The wanted frames in order; ends early or raises where the file is broken."""

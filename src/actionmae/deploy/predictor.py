@@ -14,7 +14,8 @@ from jaxtyping import Float32
 from numpy.typing import NDArray
 
 from actionmae.core.tensors import ClipBatch
-from actionmae.data.clips import ClipSample, collate, read_sample
+from actionmae.data.batches import ClipSample, collate
+from actionmae.data.clips import read_sample
 from actionmae.data.readers import Stream, array_stream, open_stream
 from actionmae.data.transforms import transform
 from actionmae.nn.checkpoint import load_model

@@ -13,7 +13,8 @@ import torch
 from torch.utils.data import DataLoader, Sampler
 
 from actionmae.core.modality import ModalitySet
-from actionmae.data.clips import ClipDataset, collate
+from actionmae.data.batches import collate
+from actionmae.data.clips import ClipDataset
 from actionmae.data.manifest import ClipRow, Manifest, Splits, read_manifest, split_manifest
 from actionmae.training.config import DataConfig
 from actionmae.training.draws import draw_generator

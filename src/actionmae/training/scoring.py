@@ -14,7 +14,8 @@ import torch.multiprocessing as mp
 from torch.utils.data import DataLoader
 
 from actionmae.core.tensors import ClipBatch
-from actionmae.data.clips import ClipDataset, collate
+from actionmae.data.batches import collate
+from actionmae.data.clips import ClipDataset
 from actionmae.data.manifest import ClipRow, Manifest, split_manifest
 from actionmae.data.transforms import transform
 from actionmae.evaluation.subsets import SubsetScores, merge, score_subsets

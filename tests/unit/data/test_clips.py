@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from actionmae.core.modality import ModalitySet
-from actionmae.data.clips import ClipDataset, ClipSample, collate
+from actionmae.core.tensors import ClipBatch
+from actionmae.data.batches import ClipSample, collate
+from actionmae.data.clips import ClipDataset
 from actionmae.data.layouts import load_layout
 from actionmae.data.manifest import ClipRow
 from actionmae.data.video import write_color_video
@@ -139,6 +141,33 @@ def test_workers_read_the_same_and_see_the_epoch(rows: list[ClipRow]) -> None:
         dataset.set_epoch(epoch)
         batch = next(iter(loader))
         assert torch.equal(batch.clips["audio"], collate([dataset[index] for index in range(3)]).clips["audio"])
+
+
+@pytest.mark.parametrize("options", [{}, {"train": True}, {"cache": True}, {"train": True, "cache": True}])
+def test_a_batch_read_at_once_is_the_same_as_joined_clips(rows: list[ClipRow], options: dict[str, bool]) -> None:
+    dataset, order = _dataset(rows, **options), [2, 0, 1, 0]
+    for _ in range(2):  # from the files, then from the cache
+        batch, joined = dataset.__getitems__(order), collate([dataset[index] for index in order])
+        assert batch.clips.keys() == joined.clips.keys()
+        for name in joined.clips:
+            assert batch.clips[name].dtype == joined.clips[name].dtype
+            assert torch.equal(batch.clips[name].float(), joined.clips[name].float()), name
+        assert batch.sample_ids == joined.sample_ids
+        assert torch.equal(batch.available, joined.available)
+        assert batch.frame_available.keys() == joined.frame_available.keys() == {"skeleton"}
+        assert torch.equal(batch.person_available["skeleton"], joined.person_available["skeleton"])
+        batch.clips["rgb"].fill_(7)  # what was handed out is nobody else's: the cache stays as it is
+
+
+def test_images_are_decoded_straight_into_the_batch(rows: list[ClipRow]) -> None:
+    dataset = _dataset(rows)
+    [batch] = torch.utils.data.DataLoader(dataset, batch_size=3, collate_fn=collate)
+    assert isinstance(dataset.__getitems__([0]), ClipBatch)
+    assert collate(batch) is batch
+    [shared] = torch.utils.data.DataLoader(dataset, batch_size=3, collate_fn=collate, num_workers=1)
+    for name in batch.clips:
+        assert torch.equal(shared.clips[name].float(), batch.clips[name].float())
+        assert shared.clips[name].is_shared()
 
 
 def test_a_modality_that_no_clip_has_is_no_key(rows: list[ClipRow]) -> None:

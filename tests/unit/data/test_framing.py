@@ -3,11 +3,18 @@
 import numpy as np
 import pytest
 
-from actionmae.core.modality import resolve
-from actionmae.data.framing import channels_first, cut_region, region_size
+from actionmae.core.modality import ModalitySpec, resolve
+from actionmae.data.framing import region_size, write_region
 
 DEPTH = resolve({"name": "depth", "shape": (3, 20, 20)})
 RGB = resolve({"name": "rgb", "shape": (3, 20, 20)})
+
+
+def cut_region(image: np.ndarray, spec: ModalitySpec) -> np.ndarray:
+    """[h, w, c] → [1.2 H, 1.2 W, c], so that images compare as they are drawn."""
+    out = np.full((image.shape[2], *region_size(spec)), 99, image.dtype)
+    write_region(image, spec, out)
+    return np.moveaxis(out, 0, -1)
 
 
 @pytest.mark.parametrize("size", [(24, 24), (48, 80), (80, 48), (7, 9), (1080, 1920)])
@@ -46,6 +53,13 @@ def test_prepared_colour_is_cut_and_not_resampled() -> None:
     image = np.random.default_rng(0).integers(0, 255, (270, 480, 3)).astype(np.uint8)
     cut = cut_region(image, resolve("rgb"))
     np.testing.assert_array_equal(cut, image[0:269, 105:374])
-    np.testing.assert_array_equal(channels_first(cut), np.moveaxis(cut, -1, 0))
-    assert channels_first(cut).flags.c_contiguous
-    assert channels_first(cut[..., :1]).shape == (1, 269, 269)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_resampled_images_are_written_channel_by_channel(channels: int) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (48, 48, channels)).astype(np.uint8)
+    cut = cut_region(image, RGB)
+    for channel in range(channels):
+        single = cut_region(image[..., [channel]], RGB).astype(int)
+        np.testing.assert_allclose(cut[..., channel : channel + 1], single, atol=1)  # OpenCV's rounding
+    assert abs(float(cut.mean()) - float(image.mean())) < 2

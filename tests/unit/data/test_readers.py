@@ -81,8 +81,8 @@ def test_npy_has_time_first(tmp_path: Path) -> None:
     np.save(tmp_path / "f.npy", np.ones((7, 5)))
     assert open_stream(tmp_path / "f.npy", FEATURES).read([0, 0, 6]).shape == (3, 5)
     np.save(tmp_path / "c.npy", np.zeros((7, 8, 9, 3), np.uint8))
-    frames = open_stream(tmp_path / "c.npy", resolve("rgb")).read([0, 1], each=lambda frame: frame[:4])
-    assert frames.shape == (2, 4, 9, 3)
+    images = open_stream(tmp_path / "c.npy", resolve("rgb")).images([0, 1, 1])
+    assert [image.shape for image in images] == [(8, 9, 3)] * 3
 
 
 def test_further_persons_are_left_out(tmp_path: Path) -> None:

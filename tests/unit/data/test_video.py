@@ -1,10 +1,15 @@
 """Videos in and out: lossless depth, counted frames, broken files."""
 
+import re
+import zlib
 from pathlib import Path
+from typing import Any
 
+import av
 import numpy as np
 import pytest
 
+from actionmae.data.avi_frames import find_frames
 from actionmae.data.video import VideoStream, write_color_video, write_depth_video, write_gray_video
 
 
@@ -37,22 +42,23 @@ def test_color_and_gray_video_keep_their_frames_in_order(tmp_path: Path) -> None
     assert VideoStream(tmp_path / "c.avi", "flow").read([1]).shape == (1, 32, 24, 2)
 
 
-def test_each_is_applied_to_every_frame_as_it_is_read(tmp_path: Path, depth_frames: np.ndarray) -> None:
-    write_depth_video(tmp_path / "d.mkv", depth_frames, 30.0)
-    read = VideoStream(tmp_path / "d.mkv", "depth").read([0, 3], each=lambda frame: frame[::2, ::3])
-    np.testing.assert_array_equal(read[..., 0], depth_frames[[0, 3], ::2, ::3])
+@pytest.mark.parametrize("name", ["d.mkv", "d.avi"])
+def test_images_come_one_by_one_and_again_where_asked_twice(
+    tmp_path: Path, depth_frames: np.ndarray, name: str
+) -> None:
+    write_depth_video(tmp_path / name, depth_frames, 30.0)
+    images = VideoStream(tmp_path / name, "depth").images([0, 3, 3])
+    for image, index in zip(images, [0, 3, 3], strict=True):
+        np.testing.assert_array_equal(image[..., 0], depth_frames[index])
 
 
 def test_video_whose_frames_depend_on_each_other_reads_the_same_frames_by_number(recordings: Path) -> None:
     stream = VideoStream(recordings / "ntu-sample" / "S001C001P001R001A001_rgb.avi", "color")
     assert (stream.num_frames, stream.rate) == (103, 30.0)
 
-    def small(frame: np.ndarray) -> np.ndarray:
-        return frame[::16, ::16]
-
-    together = stream.read([3, 40], each=small)
+    together = stream.read([3, 40])[:, ::16, ::16]
     assert together.shape == (2, 68, 120, 3)
-    np.testing.assert_array_equal(together[1], stream.read([40], each=small)[0])
+    np.testing.assert_array_equal(together[1], stream.read([40])[0, ::16, ::16])
     assert np.abs(together[0].astype(int) - together[1]).max() > 20
 
 
@@ -106,3 +112,74 @@ def test_writer_refuses_other_frames(tmp_path: Path, frames: np.ndarray) -> None
 def test_writer_leaves_no_unfinished_file(tmp_path: Path, depth_frames: np.ndarray) -> None:
     write_depth_video(tmp_path / "new" / "d.mkv", depth_frames, 30.0)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["d.mkv"]
+
+
+def _avi_with_sound(path: Path, frames: np.ndarray) -> None:
+    """A webcam's file: MJPEG beside PCM sound, which comes first."""
+    with av.open(str(path), "w", format="avi") as container:
+        sound: Any = container.add_stream("pcm_s16le", rate=8000)
+        video: Any = container.add_stream("mjpeg", rate=30, options={"qmin": "2", "qmax": "3"})
+        video.height, video.width, video.pix_fmt = *frames.shape[1:3], "yuvj420p"
+        for frame in frames:
+            noise = av.AudioFrame.from_ndarray(np.ones((1, 256), np.int16), format="s16", layout="mono")
+            noise.sample_rate = 8000
+            container.mux(sound.encode(noise))
+            container.mux(video.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        for stream in (sound, video):
+            container.mux(stream.encode(None))
+
+
+def _ffmpeg_frames(path: Path) -> np.ndarray:
+    with av.open(str(path)) as container:
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+
+
+def test_the_video_beside_sound_is_found_by_the_index(tmp_path: Path) -> None:
+    frames = np.repeat(np.arange(0, 240, 20, dtype=np.uint8), 32 * 24 * 3).reshape(12, 32, 24, 3)
+    _avi_with_sound(tmp_path / "a.avi", frames)
+    stream = VideoStream(tmp_path / "a.avi", "color")
+    assert (stream.direct, stream.num_frames, stream.rate, stream.size) == (True, 12, 30.0, (32, 24))
+    np.testing.assert_allclose(stream.read(range(12)).astype(int), _ffmpeg_frames(tmp_path / "a.avi"), atol=2)
+
+
+def test_what_one_index_does_not_hold_or_opencv_would_read_otherwise_is_left_to_ffmpeg(tmp_path: Path) -> None:
+    frames = np.repeat(np.arange(0, 240, 20, dtype=np.uint8), 32 * 24 * 3).reshape(12, 32, 24, 3)
+    write_color_video(tmp_path / "c.avi", frames, 30.0)
+    whole = (tmp_path / "c.avi").read_bytes()
+    expected = VideoStream(tmp_path / "c.avi", "color").read(range(12)).astype(int)
+    at = whole.index(b"strh") + 8 + 32  # the stream's length
+    more = whole[:at] + (13).to_bytes(4, "little") + whole[at + 4 :]
+    start = whole.index(b"\xff\xd8")
+    size = int.from_bytes(whole[start - 4 : start], "little")
+    limited = whole[: start + 2] + b"\xff\xfe\x00\x0bCS=ITU601" + whole[start + 2 + 13 : start + size]
+    assert len(limited) == start + size
+    for name, content in {"more": more, "index": whole.replace(b"idx1", b"JUNK")}.items():
+        (tmp_path / f"{name}.avi").write_bytes(content)
+        stream = VideoStream(tmp_path / f"{name}.avi", "color")
+        assert (stream.direct, stream.num_frames) == (False, 12)
+        np.testing.assert_allclose(stream.read(range(12)).astype(int), expected, atol=3)
+    (tmp_path / "limited.avi").write_bytes(limited + whole[start + size :])
+    assert not VideoStream(tmp_path / "limited.avi", "color").direct
+    for end in range(12, 400, 7):  # a header cut anywhere is no AVI of images, and nothing else goes wrong
+        (tmp_path / "cut.avi").write_bytes(whole[:end])
+        assert find_frames(tmp_path / "cut.avi", "color") is None
+
+
+def test_masked_depth_is_smaller_without_prediction_and_whole_depth_with_it(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[0:96, 0:128]
+    surface = (2000 + 5 * rows + 3 * columns + rng.normal(0, 2, (4, 96, 128))).astype(np.uint16)
+    masked = np.where((rows - 48) ** 2 + (columns - 60) ** 2 < 900, surface, 0).astype(np.uint16)
+    filters = {}
+    for name, frames in {"whole": surface, "masked": masked}.items():
+        write_depth_video(tmp_path / f"{name}.avi", frames, 30.0)
+        np.testing.assert_array_equal(VideoStream(tmp_path / f"{name}.avi", "depth").read(range(4))[..., 0], frames)
+        with av.open(str(tmp_path / f"{name}.avi")) as container:
+            png = bytes(next(container.demux(video=0)))
+        data = b"".join(png[at + 4 : at + 4 + int.from_bytes(png[at - 4 : at], "big")] for at in _finds(png, b"IDAT"))
+        filters[name] = set(zlib.decompress(data)[1 + 2 * 128 :: 1 + 2 * 128])
+    assert filters == {"whole": {2}, "masked": {0}}  # PNG's "up" and "none"
+
+
+def _finds(data: bytes, word: bytes) -> list[int]:
+    return [match.start() for match in re.finditer(re.escape(word), data)]
