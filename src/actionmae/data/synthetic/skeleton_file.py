@@ -32,9 +32,7 @@ def skeleton_text(recording: Recording) -> str:
         lines.append(str(persons))
         for person in range(persons):
             lines += [f"{_FIRST_BODY + 7 * recording.name.subject + person} 0 1 1 1 1 0 0 0 2", str(len(JOINTS))]
-            numbers = np.concatenate(
-                [part[frame, person] for part in (recording.joints, depth_xy, color_xy, turns)], 1
-            )
+            numbers = np.concatenate([part[frame, person] for part in (recording.joints, depth_xy, color_xy, turns)], 1)
             states = recording.tracking[frame, person]
             lines += [
                 " ".join(f"{number:.7g}" for number in joint) + f" {state}"
