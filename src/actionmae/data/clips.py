@@ -79,7 +79,7 @@ class ClipDataset(Dataset[ClipSample]):
         self._frames: FrameChoice = frames if train else "uniform"
         self._seed = seed
         # In shared memory, so that workers that outlive an epoch see the next one's number.
-        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]  # torch's gap
         self._cache: dict[tuple[str, str], Any] | None = {} if cache else None
 
     def set_epoch(self, epoch: int) -> None:
@@ -162,16 +162,17 @@ class ClipDataset(Dataset[ClipSample]):
     def _stream(self, row: ClipRow, spec: ModalitySpec) -> Stream:
         key = (row.sample, spec.name)
         if self._cache is not None and key in self._cache:
-            return self._cache[key]  # type: ignore[no-any-return]
+            cached: Stream = self._cache[key]
+            return cached
         stream = open_stream(row.files[spec.name], spec)
         if self._cache is None:
             return stream
         every = np.arange(stream.num_frames)
         whole = empty_images(spec, num_frames=len(every)).numpy() if spec.kind == "frames" else None
-        self._cache[key] = _RegionStream(_read_frames(stream, spec, every, whole), stream.rate)
-        if (times := frame_times(stream)) is not None:
-            self._cache[key] = _RegionTimedStream(self._cache[key], every, times)
-        return self._cache[key]  # type: ignore[no-any-return]
+        kept = _RegionStream(_read_frames(stream, spec, every, whole), stream.rate)
+        times = frame_times(stream)
+        cached = self._cache[key] = kept if times is None else _RegionTimedStream(kept, every, times)
+        return cached
 
 
 def read_sample(sample: str, streams: Mapping[str, Stream], modalities: ModalitySet, *, label: int = -1) -> ClipSample:

@@ -55,8 +55,9 @@ def find_person(frames: Iterable[NDArray[np.uint16]]) -> PersonBox | None:
         None where no pixel differs from 0, or more than half of them do: that is no masked background.
     """
     counts, num_frames = np.zeros(1, dtype=np.int64), 0
-    for num_frames, frame in enumerate(frames, start=1):  # noqa: B007
+    for frame in frames:
         counts = counts + (frame > 0)
+        num_frames += 1
     if not 0 < counts.sum() <= _MASKED_UP_TO * counts.size * num_frames:
         return None
     return _square(*_extent(counts.sum(axis=1)), *_extent(counts.sum(axis=0)))

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, Int64
 
 from actionmae.core.subsets import Subset, format_subset, parse_subset
-from actionmae.evaluation.entries import Entry, Stat
+from actionmae.evaluation.entries import Entry, ReportRun, Stat
 from actionmae.evaluation.grids import percent, points
 from actionmae.evaluation.rows import TableRow
 from actionmae.evaluation.subsets import SubsetScores
@@ -40,7 +41,7 @@ def sensor_costs(entry: Entry) -> list[SensorCost]:
             SensorCost(
                 name=name,
                 alone=entry.row(rest, lambda row: row.delta),
-                average=entry.over(lambda run, slot=slot: _average_cost(run.scores, slot)),  # type: ignore[misc]
+                average=entry.over(partial(_average_cost, slot=slot)),
             )
         )
     return sorted(costs, key=lambda cost: 0.0 if cost.alone is None else cost.alone.mean)
@@ -147,7 +148,8 @@ def most_confused(
     return [(classes[a], classes[b], int(wrong[a, b]), int(counts[a].sum())) for a, b in pairs if wrong[a, b]]
 
 
-def _average_cost(scores: SubsetScores, slot: int) -> float | None:
+def _average_cost(run: ReportRun, *, slot: int) -> float | None:
+    scores = run.scores
     differences: list[float] = []
     for subset in scores.subsets:
         rest = tuple(at for at in subset if at != slot)

@@ -129,7 +129,7 @@ def score_model(
     if devices < 1:
         raise ValueError(f"devices is {devices}: give at least 1")
     with tempfile.TemporaryDirectory() as folder:
-        mp.start_processes(  # type: ignore[attr-defined, no-untyped-call]
+        mp.start_processes(  # type: ignore[attr-defined, no-untyped-call]  # torch's gap
             _worker,
             args=(devices, model_folder, list(rows), accelerator, batch_size, num_workers, Path(folder)),
             nprocs=devices,

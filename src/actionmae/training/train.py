@@ -138,7 +138,7 @@ def compile_encoders(network: MultiModalClassifier) -> None:
     """Compile the frame encoders, where the time goes. How many rows they get differs from batch to batch."""
     for spec, stream in zip(network.modalities, network.encoders, strict=True):
         if spec.kind == "frames":
-            stream.space.network.compile(dynamic=True)  # type: ignore[union-attr]
+            stream.space.network.compile(dynamic=True)  # type: ignore[union-attr]  # a ModuleList forgets types
 
 
 def _check(clips: TrainingClips, engine: EngineConfig, select: Select) -> None:

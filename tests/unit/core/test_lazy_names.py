@@ -9,7 +9,7 @@ from actionmae.core.lazy_names import lazy_names
 
 def test_a_name_is_loaded_once_and_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     package, module = ModuleType("box"), ModuleType("box.inner")
-    module.thing = object()  # type: ignore[attr-defined]  # a module made here
+    module.thing = object()
     monkeypatch.setitem(sys.modules, "box", package)
     monkeypatch.setitem(sys.modules, "box.inner", module)
     load = lazy_names("box", {"thing": "inner"})

@@ -23,7 +23,7 @@ def test_every_subset_comes_once(m: int) -> None:
 
 @given(subset=st.sampled_from(all_subsets(3)), order=st.randoms(use_true_random=False), words=st.booleans())
 @settings(max_examples=30, deadline=None)
-def test_parsing_undoes_formatting_in_any_order(subset: tuple[int, ...], order, words: bool) -> None:  # type: ignore[no-untyped-def]
+def test_parsing_undoes_formatting_in_any_order(subset: tuple[int, ...], order, words: bool) -> None:
     assert parse_subset(format_subset(subset, RDI), RDI) == subset
     parts = [RDI[slot].name if words else RDI[slot].letter for slot in subset]
     order.shuffle(parts)

@@ -1,6 +1,5 @@
 """Clips and batches: missing modalities, determinism, cache, masks of persons and frames."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -58,7 +57,7 @@ def rows(tmp_path: Path) -> list[ClipRow]:
 
 
 def _dataset(rows: list[ClipRow], modalities: ModalitySet = MODALITIES, **options: object) -> ClipDataset:
-    return ClipDataset(rows, ("clap", "wave"), modalities, **{"train": False, **options})  # type: ignore[arg-type]
+    return ClipDataset(rows, ("clap", "wave"), modalities, **{"train": False, **options})
 
 
 def test_shapes_types_and_masks(rows: list[ClipRow]) -> None:
@@ -122,7 +121,7 @@ def test_cache_changes_nothing_but_the_reading(rows: list[ClipRow], train: bool,
         expected.append([plain[index] for index in range(3)])
     cached.preload()
     for file in tmp_path.iterdir():
-        shutil.rmtree(file) if file.is_dir() else os.remove(file)  # noqa: PTH107
+        shutil.rmtree(file) if file.is_dir() else file.unlink()
     for epoch in range(2):
         cached.set_epoch(epoch)
         for index in range(3):

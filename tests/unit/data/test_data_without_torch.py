@@ -25,4 +25,4 @@ def test_no_torch_is_needed_for_files() -> None:
 def test_names_of_the_package_are_found_when_asked_for() -> None:
     assert actionmae.data.ClipDataset.__module__ == "actionmae.data.clips"
     with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
-        actionmae.data.Nothing  # noqa: B018
+        _ = actionmae.data.Nothing

@@ -84,7 +84,7 @@ def test_colour_gray_and_flow() -> None:
 )
 def test_other_channels_are_refused(spec: object, channels: str) -> None:
     with pytest.raises(ValueError, match=f"channels: give {channels}"):
-        to_float(_random(1, 1, 1, 4, 4), spec)  # type: ignore[arg-type]
+        to_float(_random(1, 1, 1, 4, 4), spec)
 
 
 def _jittered(clip: torch.Tensor, factors: list[float]) -> torch.Tensor:

@@ -64,7 +64,7 @@ def test_every_frame_can_be_drawn_and_draws_differ() -> None:
 
 def test_draws_depend_on_seed_epoch_sample_and_length_only() -> None:
     def draw(*key: object) -> list[float]:
-        return clip_generator(*key).random(4).tolist()  # type: ignore[arg-type]
+        return clip_generator(*key).random(4).tolist()
 
     first = draw(0, 0, "a", 16)
     assert draw(0, 0, "a", 16) == first

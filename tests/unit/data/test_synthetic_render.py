@@ -239,7 +239,7 @@ def test_some_takes_are_nearly_dark() -> None:
 )
 def test_bad_arguments(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        render_clip(**({"name": WAVE} | changes))  # type: ignore[arg-type]
+        render_clip(**({"name": WAVE} | changes))
 
 
 def test_sheet_shows_every_recording_in_three_rows(wave: Recording) -> None:

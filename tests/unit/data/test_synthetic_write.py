@@ -138,4 +138,4 @@ def test_names_cover_actions_subjects_and_cameras() -> None:
 )
 def test_bad_arguments(tmp_path: Path, changes: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        render_dataset(tmp_path, **(SMALL | changes))  # type: ignore[arg-type]
+        render_dataset(tmp_path, **(SMALL | changes))

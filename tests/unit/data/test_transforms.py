@@ -87,7 +87,7 @@ def test_test_time_is_the_centre_crop_normalised(batch: ClipBatch) -> None:
 def test_each_switch_changes_its_own_modalities_only(
     batch: ClipBatch, switch: dict[str, object], touched: set[str]
 ) -> None:
-    off, on = _run(batch, OFF), _run(batch, replace(OFF, **switch))  # type: ignore[arg-type]
+    off, on = _run(batch, OFF), _run(batch, replace(OFF, **switch))
     assert _changed(off, on) == touched
     for name in touched:
         differs = (on.clips[name] - off.clips[name]).flatten(1).abs().mean(dim=1)
@@ -261,4 +261,4 @@ def test_bad_requests_are_refused(batch: ClipBatch) -> None:
 )
 def test_switches_out_of_range_are_refused(field: str, value: float, match: str) -> None:
     with pytest.raises(ValueError, match=match):
-        AugmentConfig(**{field: value})  # type: ignore[arg-type]
+        AugmentConfig(**{field: value})
