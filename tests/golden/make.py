@@ -1,9 +1,12 @@
-"""Writes the golden files; run on purpose only: `python -m golden.make` with tests/ on the path.
+"""Writes the golden files; run on purpose only: `PYTHONPATH=tests python -m golden.make`.
 
 A model folder written by format version 1 must be readable for ever, so `model_v1` is never written again.
 """
 
+import contextlib
+import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from actionmae.cli import VERBS
+from actionmae.cli import main as main_of_cli
 from actionmae.core.modality import ModalitySet
 from actionmae.core.tensors import ClipBatch
 from actionmae.nn import MultiModalClassifier, build_classifier, save_model
@@ -18,6 +23,7 @@ from helpers.tiny_models import VECTORS
 
 HERE = Path(__file__).parent
 MODEL, CLIPS, STATISTICS = HERE / "model_v1", HERE / "model_v1_clips.npz", HERE / "statistics.json"
+ARGUMENTS = HERE / "arguments.txt"
 WIDTH: dict[str, Any] = {"embed_dim": 8, "num_heads": 2, "mlp_dim": 12}
 CLASSES = ("sit down", "stand up", "wave")
 MODALITIES: tuple[dict[str, Any], ...] = (
@@ -72,6 +78,19 @@ def statistics(fusion: str, action_mae: bool) -> dict[str, Any]:
     }
 
 
+def arguments() -> str:
+    """Every verb with its arguments as its help lists them, one a line."""
+    lines = []
+    for verb in VERBS:
+        text = io.StringIO()
+        with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
+            main_of_cli([verb, "--help"])
+        by_position = re.findall(r"^  (\w+) ", text.getvalue().partition("\noptions:")[0], re.MULTILINE)
+        flags = re.findall(r"^  (--[\w.]+)", text.getvalue(), re.MULTILINE)
+        lines += [f"{verb} {name}" for name in [*by_position, *sorted(flags)]]
+    return "\n".join(lines) + "\n"
+
+
 CASES = [(fusion, action_mae) for fusion in ("sum", "concat", "transformer") for action_mae in (False, True)]
 
 
@@ -79,6 +98,7 @@ def main() -> None:
     """Write everything; the model folder only if there is none."""
     found = {f"{fusion}{' + ActionMAE' * action_mae}": statistics(fusion, action_mae) for fusion, action_mae in CASES}
     STATISTICS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    ARGUMENTS.write_text(arguments(), encoding="utf-8")
     if not MODEL.exists():
         modalities = ModalitySet(VECTORS)
         model = filled_by_rule(build_classifier(modalities, classes=CLASSES, action_mae=True, **WIDTH))

@@ -3,6 +3,7 @@
 import pytest
 
 import actionmae
+from golden.make import ARGUMENTS, arguments
 
 PUBLIC = [
     "ActionMAE",
@@ -19,6 +20,11 @@ PUBLIC = [
     "save_model",
     "train",
 ]
+
+
+def test_the_command_line_is_frozen() -> None:
+    """After a change on purpose, `PYTHONPATH=tests python -m golden.make` writes it anew."""
+    assert arguments().splitlines() == ARGUMENTS.read_text(encoding="utf-8").splitlines()
 
 
 def test_public_names_are_frozen() -> None:

@@ -12,6 +12,7 @@ import torch
 import yaml
 
 from actionmae.cli import VERBS, main
+from actionmae.training.evaluate import embed_clips, evaluate_model
 from helpers.tiny_recordings import MODALITIES, write_recordings
 
 TINY = "embed_dim: 16, num_heads: 2, mlp_dim: 32, time_depth: 1, mae_depth: 1, fusion_depth: 1, action_mae: true"
@@ -85,6 +86,27 @@ def test_evaluate_prints_and_writes_the_table(
     assert printed.startswith("subset")
     assert "top-1 by share of lost spans: 0 %:" in printed
     assert (tmp_path / "e" / "robustness.json").read_bytes() == (run / "robustness.json").read_bytes()
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_scoring_counts_up_to_what_it_announced(run: Path, manifest: Path, tmp_path: Path, devices: int) -> None:
+    told: list[tuple[int, int]] = []
+    evaluate_model(
+        run / "model",
+        manifest,
+        out=tmp_path,
+        frame_loss=True,
+        devices=devices,
+        accelerator="cpu",
+        batch_size=4,
+        progress=lambda *count: told.append(count),
+    )
+    assert told[0] == (0, told[-1][1])
+    assert sum(clips for clips, _ in told) == told[-1][1] > 9
+    told.clear()
+    embed_clips(run / "model", manifest, tmp_path / "tokens.npz", progress=lambda *count: told.append(count))
+    assert told[0] == (0, 33)
+    assert sum(clips for clips, _ in told) == 33
 
 
 def test_report_compares_runs(run: Path, manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,12 +83,13 @@ class Predictor:
                 f"device {str(device)!r} cannot be used ({reason}): choose cpu, or cuda on a GPU"
             ) from error
 
-    def predict(self, *, top: int = 5, **files: Source) -> Prediction:
+    def predict(self, /, *, top: int = 5, **files: Source) -> Prediction:
         """Classify one clip.
 
         Args:
             top: How many classes to return.
-            **files: Path or array by modality; any non-empty subset of the model's.
+            **files: Path or array by modality; any non-empty subset of the model's. (A modality of the name top needs
+                `predict_many`.)
 
         Raises:
             FileNotFoundError: If a path does not exist.
@@ -117,7 +118,7 @@ class Predictor:
             for row_classes, row_best, clip in zip(classes.tolist(), best.tolist(), clips, strict=True)
         ]
 
-    def embed(self, **files: Source) -> dict[str, Float32[np.ndarray, " C"]]:
+    def embed(self, /, **files: Source) -> dict[str, Float32[np.ndarray, " C"]]:
         """The clip's tokens by modality: as encoded where the modality was given, reconstructed where it was not.
 
         Without ActionMAE only the given modalities are returned. See `predict` for what may be given.

@@ -1,12 +1,16 @@
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
+from actionmae.cli import main
 from actionmae.core.modality import ModalitySet
 from actionmae.data.manifest import read_manifest
+from actionmae.data.readers import open_stream
+from actionmae.data.video import write_gray_video
 from actionmae.deploy.predictor import Predictor
 from actionmae.nn.checkpoint import save_model
 from actionmae.nn.classifier import build_classifier
@@ -50,6 +54,76 @@ def test_arrays_and_files_give_the_same(folder: Path, manifest: Path) -> None:
     arrays = {name: np.load(path) for name, path in files.items()}
     assert predictor.predict(**arrays) == predictor.predict(**files)
     assert predictor.predict(**{name: str(path) for name, path in files.items()}) == predictor.predict(**files)
+
+
+CAMERAS = [
+    {"name": name, "shape": [channels, 16, 16], "num_frames": 4, "encoder": "grid_cnn"}
+    for name, channels in (("rgb", 3), ("depth", 3), ("ir", 1))
+]
+
+
+@pytest.fixture(scope="module")
+def camera_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    model = build_classifier(ModalitySet(CAMERAS), classes=CLASSES, embed_dim=16, num_heads=2, mlp_dim=32)
+    return save_model(model, tmp_path_factory.mktemp("cameras") / "model")
+
+
+@pytest.fixture(scope="module")
+def camera_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A long infrared video with a log, and a folder in which colour and depth images lie together."""
+    folder = tmp_path_factory.mktemp("ümläut folder")
+    rng = np.random.default_rng(3)
+    write_gray_video(folder / "ir.AVI", rng.integers(0, 255, (90, 24, 32)).astype(np.uint8), 30.0)
+    (folder / "ir.txt").write_text("".join(f"{at / 30:.4f}\n" for at in range(90)))
+    (folder / "clip").mkdir()
+    for at in range(12):
+        cv2.imwrite(str(folder / f"clip/{at}_rgb.png"), rng.integers(0, 255, (24, 32, 3)).astype(np.uint8))
+        cv2.imwrite(str(folder / f"clip/{at}_depth.png"), rng.integers(500, 4000, (24, 32)).astype(np.uint16))
+    return folder
+
+
+def _frames(cell: Path, name: str) -> np.ndarray:
+    stream = open_stream(cell, ModalitySet(CAMERAS)[name])
+    return stream.read(range(stream.num_frames))
+
+
+def test_cells_of_a_manifest_are_predicted_from(camera_model: Path, camera_files: Path) -> None:
+    predictor = Predictor.load(camera_model)
+    ir = _frames(camera_files / "ir.AVI", "ir")
+    rgb, depth = (_frames(camera_files / f"clip/*_{name}.png", name) for name in ("rgb", "depth"))
+    whole = predictor.predict(ir=ir)
+    part = predictor.predict(ir=str(camera_files / "ir.AVI#80-85,3-12"))
+    assert part == predictor.predict(ir=ir[[*range(3, 13), *range(80, 86)]])
+    assert part.probabilities != whole.probabilities
+    both = {name: str(camera_files / f"clip/*_{name}.png") for name in ("rgb", "depth")}
+    assert predictor.predict(**both) == predictor.predict(rgb=rgb, depth=depth)
+    chosen = {name: f"{cell}#2-9" for name, cell in both.items()}
+    assert predictor.predict(**chosen) == predictor.predict(rgb=rgb[2:10], depth=depth[2:10])
+
+
+def test_clocks_choose_the_moments_that_all_have_seen(camera_model: Path, camera_files: Path) -> None:
+    """Twelve images from 1 s on, ten a second: frames 29–64 of the 90 show the same time."""
+    predictor = Predictor.load(camera_model)
+    ir, rgb = _frames(camera_files / "ir.AVI", "ir"), _frames(camera_files / "clip/*_rgb.png", "rgb")
+    cells = {"ir": f"{camera_files}/ir.AVI@ir.txt", "rgb": f"{camera_files}/clip/*_rgb.png@1s+10fps"}
+    timed = predictor.predict(**cells)
+    assert timed == predictor.predict(ir=ir[29:65], rgb=rgb)
+    assert timed.probabilities != predictor.predict(ir=ir, rgb=rgb).probabilities
+
+
+def test_the_command_line_takes_cells(
+    camera_model: Path, camera_files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = {"ir": f"{camera_files}/ir.AVI#10-79@ir.txt", "rgb": f"{camera_files}/clip/*_rgb.png#2-9@1s+10fps"}
+    expected = Predictor.load(camera_model).predict(**cells)
+    words = [f"{name}={cell}" for name, cell in cells.items()]
+    assert main(["predict", str(camera_model), *words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == expected.to_dict()
+    assert main(["predict", str(camera_model), f"ir={camera_files}/ir.AVI#80-99"]) == 2
+    assert "asks for frames #80-99, but there are 90: choose from 0–89" in capsys.readouterr().err
+    assert main(["predict", str(camera_model), f"ir={camera_files}/ir.AVI@0.4"]) == 2
+    assert "ir.AVI@0.4 ends with no clock: write @0.4s" in capsys.readouterr().err
 
 
 def test_many_clips_with_different_sensors_are_as_one_by_one(folder: Path, manifest: Path) -> None:
@@ -99,3 +173,15 @@ def test_bad_input_is_refused_in_one_sentence(folder: Path, manifest: Path) -> N
         Predictor.load(folder, device="nonsense")
     with pytest.raises(FileNotFoundError, match="is no model folder"):
         Predictor.load(folder / "nowhere")
+
+
+@pytest.mark.parametrize("name", ["self", "top"])
+def test_a_modality_may_have_any_name(name: str) -> None:
+    spec = {"name": name, "letter": "S", "kind": "features", "shape": [5], "value": "raw", "encoder": "features"}
+    predictor = Predictor(build_classifier([spec], classes=CLASSES, embed_dim=16, num_heads=2, mlp_dim=32))
+    clip = {name: np.ones((9, 5), dtype=np.float32)}
+    (prediction,) = predictor.predict_many([clip])
+    assert prediction.available == (name,)
+    assert set(predictor.embed(**clip)) == {name}
+    if name == "self":
+        assert predictor.predict(**clip) == prediction
