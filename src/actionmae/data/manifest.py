@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from actionmae.core.choices import did_you_mean
 from actionmae.data.clock import split_clock
 from actionmae.data.frame_files import on_disk
 from actionmae.data.natural_order import natural_key as natural_key
@@ -71,7 +72,7 @@ class Manifest:
         for name in modalities:
             if name not in self.modalities:
                 raise ValueError(
-                    f"manifest {self.path} has no column {name!r}{_suggest(name, self.modalities)}: "
+                    f"manifest {self.path} has no column {name!r}{did_you_mean(name, self.modalities)}: "
                     f"its modalities are {', '.join(self.modalities)}"
                 )
 
@@ -268,7 +269,7 @@ def _classes(path: Path, rows: tuple[ClipRow, ...]) -> tuple[str, ...]:
         if row.label and row.label not in classes:
             raise ValueError(
                 f"label {row.label!r} of sample {row.sample!r} in {path} is not in {listed}"
-                f"{_suggest(row.label, classes)}: correct the label or add the class"
+                f"{did_you_mean(row.label, classes)}: correct the label or add the class"
             )
     return classes
 
@@ -276,8 +277,3 @@ def _classes(path: Path, rows: tuple[ClipRow, ...]) -> tuple[str, ...]:
 def _relative(path: Path, base: Path) -> str:
     """Relative to the CSV's real folder, so that the cells hold wherever the folder is linked from."""
     return Path(os.path.relpath(path.resolve(), base)).as_posix()
-
-
-def _suggest(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -10,7 +10,6 @@ Wherever a layout is named, the path of a Python file with these will do: `my_la
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import sys
 from collections.abc import Callable, Mapping
@@ -20,6 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from actionmae.core.choices import did_you_mean
 from actionmae.data.layouts.protocol import Protocol
 from actionmae.data.manifest import ClipRow
 
@@ -54,7 +54,8 @@ def load_layout(name: str) -> Layout:
         module = importlib.import_module(f"{__name__}.{name}")
     else:
         raise ValueError(
-            f"unknown layout {name!r}{_suggest(name, LAYOUTS)}: known are {', '.join(LAYOUTS)}, or give a Python file"
+            f"unknown layout {name!r}{did_you_mean(name, LAYOUTS)}: known are {', '.join(LAYOUTS)}, or give a Python "
+            "file"
         )
     if lacking := [each for each in ("CLASSES", "PROTOCOLS", "index") if not hasattr(module, each)]:
         raise ValueError(
@@ -81,7 +82,9 @@ def find_protocol(name: str) -> Protocol:
     layouts = [load_layout(each) for each in ([layout] if layout.endswith(".py") else LAYOUTS)]
     known = {f"{each.name}/{rule}": protocol for each in layouts for rule, protocol in each.protocols.items()}
     if name not in known:
-        raise ValueError(f"unknown protocol {name!r}{_suggest(name, list(known))}: known are split, {', '.join(known)}")
+        raise ValueError(
+            f"unknown protocol {name!r}{did_you_mean(name, list(known))}: known are split, {', '.join(known)}"
+        )
     return known[name]
 
 
@@ -97,8 +100,3 @@ def _import_file(path: Path) -> ModuleType:
     except Exception as error:  # whatever the file does
         raise ValueError(f"layout {path} cannot be imported: {type(error).__name__}: {error}") from error
     return module
-
-
-def _suggest(name: str, known: tuple[str, ...] | list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
