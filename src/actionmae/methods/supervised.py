@@ -3,8 +3,10 @@
 They differ in two things only: whether modalities are dropped, and whether what was dropped is a target of Eq. 5.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from jaxtyping import Bool
 from torch import Generator, Tensor, nn
 
 from actionmae.core.dropping import sample_visible
@@ -79,7 +81,7 @@ class Supervised(nn.Module):
         losses = {
             "cls": config.cls_weight * classification_loss(output.logits, batch.labels, label_smoothing=smoothing)
         }
-        logs = {"visible_share": visible.sum() / batch.available.sum()}
+        logs = missing_rates(self.model.modalities.names, batch.available, visible)
         if output.reconstructed is not None:
             losses["rec"] = config.rec_weight * reconstruction_loss(
                 output.reconstructed,
@@ -91,11 +93,23 @@ class Supervised(nn.Module):
             )
             logs |= reconstruction_quality(output, batch)
         if config.token_weight > 0:
-            token_logits = self.model.classify_tokens(output.tokens)
+            token_logits = self.model.classify_tokens(output.tokens, batch.available)
             losses["token"] = config.token_weight * token_classification_loss(
                 token_logits, batch.labels, batch.available, label_smoothing=smoothing
             )
         return StepOutput(losses=losses, output=output, logs=logs)
+
+
+def missing_rates(
+    names: Sequence[str], available: Bool[Tensor, "B M"], visible: Bool[Tensor, "B M"]
+) -> dict[str, Tensor]:
+    """Share of the batch's clips, 0–1, that lack a modality, and that lack it after dropping."""
+    rates = {"missing": available, "missing_after_dropping": visible}
+    return {
+        f"{word}/{name}": 1 - mask[:, slot].float().mean()
+        for word, mask in rates.items()
+        for slot, name in enumerate(names)
+    }
 
 
 def reconstruction_quality(output: ClassifierOutput, batch: ClipBatch) -> dict[str, Tensor]:

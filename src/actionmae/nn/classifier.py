@@ -15,7 +15,7 @@ from actionmae.core.modality import ModalitySet, ModalitySpec
 from actionmae.core.tensors import ClassifierOutput, ClipBatch, check_visible
 from actionmae.nn.action_mae import ActionMAE
 from actionmae.nn.config import ClassifierConfig
-from actionmae.nn.fusion import ConcatFusion, SumFusion, TransformerFusion
+from actionmae.nn.fusion import ConcatFusion, SumFusion, TransformerFusion, logits_by_slot
 from actionmae.nn.stream import build_stream
 
 
@@ -31,13 +31,14 @@ class MultiModalClassifier(nn.Module):
         config: Architecture.
 
     Raises:
-        ValueError: If there are no classes or a class is named twice.
+        ValueError: If there are no classes, a class is named twice, or the config names a modality that is not there.
     """
 
     def __init__(self, *, modalities: ModalitySet, classes: Sequence[str], config: ClassifierConfig) -> None:
         super().__init__()
         if not classes or len(set(classes)) < len(classes):
             raise ValueError(f"{len(classes)} classes were given, {len(set(classes))} different: name each class once")
+        config.check_names(modalities.names)
         self.modalities = modalities
         self.classes = tuple(classes)
         self.config = config
@@ -84,15 +85,17 @@ class MultiModalClassifier(nn.Module):
         logits: Tensor = self.fusion(tokens, filled)
         return logits
 
-    def classify_tokens(self, tokens: Float[Tensor, "B M C"]) -> Float[Tensor, "B M num_classes"]:
-        """Logits of each modality's own head.
+    def classify_tokens(
+        self, tokens: Float[Tensor, "B M C"], available: Bool[Tensor, "B M"]
+    ) -> Float[Tensor, "B M num_classes"]:
+        """Logits of each modality's own head; 0 where it does not exist.
 
         Raises:
             ValueError: If the model was built without `token_heads`.
         """
         if self.token_heads is None:
             raise ValueError("this model has no token heads: build it with token_heads=True")
-        return torch.stack([head(tokens[:, slot]) for slot, head in enumerate(self.token_heads)], dim=1)
+        return logits_by_slot(self.token_heads, tokens, available)
 
     def _complete(
         self, tokens: Float[Tensor, "B M C"], visible: Bool[Tensor, "B M"]

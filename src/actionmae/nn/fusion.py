@@ -3,12 +3,14 @@
 Legend: B batch, M modality, C embed_dim.
 """
 
+from collections.abc import Iterable
+from typing import Any, cast
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from actionmae.core.choices import Positions
-from actionmae.nn.attention import Transformer, sincos_positions
+from actionmae.nn.class_token import ClassTokenTransformer
 
 
 class SumFusion(nn.Module):
@@ -26,13 +28,32 @@ class SumFusion(nn.Module):
 
     def forward(self, tokens: Float[Tensor, "B M C"], filled: Bool[Tensor, "B M"]) -> Float[Tensor, "B num_classes"]:
         """Logits from the filled slots."""
-        tokens = torch.where(filled[:, :, None], tokens, 0.0)
-        terms = torch.stack([head(tokens[:, slot]) for slot, head in enumerate(self.heads)], dim=1)
-        return torch.where(filled[:, :, None], terms, 0.0).sum(dim=1)
+        return logits_by_slot(self.heads, tokens, filled).sum(dim=1)
+
+
+def logits_by_slot(
+    heads: nn.ModuleList, tokens: Float[Tensor, "B M C"], filled: Bool[Tensor, "B M"]
+) -> Float[Tensor, "B M num_classes"]:
+    """Each slot's own linear head on its tokens; 0 where nothing is filled.
+
+    A head that no row needs is not run while training: its gradient stays None, so that AdamW leaves it alone. With a
+    gradient of 0 its weights would decay and drift on.
+    """
+    everything = torch.compiler.is_compiling() or not torch.is_grad_enabled()
+    used = [True] * len(heads) if everything else filled.any(dim=0).tolist()
+    tokens = torch.where(filled[:, :, None], tokens, 0.0)
+    logits = [
+        head(tokens[:, slot]) if used[slot] else tokens.new_zeros(len(tokens), head.out_features)
+        for slot, head in enumerate(cast("Iterable[nn.Linear]", heads))
+    ]
+    return torch.where(filled[:, :, None], torch.stack(logits, dim=1), 0.0)
 
 
 class ConcatFusion(nn.Module):
     """FC(‖_m z^m) (§2.3); on a subset S, footnote 3: Σ_{m∈S} (W_m z^m + b / M), which is exact when S is all.
+
+    The FC is one matrix, as in the paper: where a whole batch lacks a modality, its columns have a gradient of 0, and
+    AdamW goes on with them.
 
     Args:
         num_modalities: M.
@@ -53,54 +74,21 @@ class ConcatFusion(nn.Module):
         return weighted + share * self.head.bias
 
 
-class TransformerFusion(nn.Module):
+class TransformerFusion(ClassTokenTransformer):
     """[cls, z^1 … z^M] + pos through a transformer, its class token through one FC (§2.3).
 
     Args:
-        num_modalities: M.
+        num_modalities: M; cls has position 0, modality m has m + 1.
         dim: C.
         num_classes: Width of the logits.
-        depth: Blocks. The paper does not say; 2 as its time encoder.
-        num_heads: Attention heads.
-        mlp_dim: Feed-forward width.
-        dropout: 0–1.
-        positions: Where positions enter: cls has 0, modality m has m + 1.
-        final_norm: LayerNorm before the FC.
+        **options: Of `Transformer`. The paper does not say how deep; 2 as its time encoder.
     """
 
-    pos: Tensor
-
-    def __init__(
-        self,
-        *,
-        num_modalities: int,
-        dim: int,
-        num_classes: int,
-        depth: int = 2,
-        num_heads: int = 8,
-        mlp_dim: int = 2048,
-        dropout: float = 0.0,
-        positions: Positions = "input",
-        final_norm: bool = True,
-    ) -> None:
-        super().__init__()
-        self.cls_token = nn.Parameter(torch.randn(1, 1, dim) * 0.02)
-        self.register_buffer("pos", sincos_positions(num_modalities + 1, dim), persistent=False)
-        self.layers = Transformer(
-            dim=dim,
-            depth=depth,
-            num_heads=num_heads,
-            mlp_dim=mlp_dim,
-            dropout=dropout,
-            positions=positions,
-            final_norm=final_norm,
-        )
+    def __init__(self, *, num_modalities: int, dim: int, num_classes: int, **options: Any) -> None:
+        super().__init__(dim=dim, length=num_modalities, **options)
         self.head = nn.Linear(dim, num_classes)
 
     def forward(self, tokens: Float[Tensor, "B M C"], filled: Bool[Tensor, "B M"]) -> Float[Tensor, "B num_classes"]:
         """Logits from the filled slots; the others are never attended to."""
-        batch = tokens.shape[0]
-        sequence = torch.cat([self.cls_token.expand(batch, -1, -1), tokens], dim=1)  # [B, 1 + M, C]
-        mask = torch.cat([filled.new_ones(batch, 1), filled], dim=1)
-        logits: Tensor = self.head(self.layers(sequence, pos=self.pos, mask=mask)[:, 0])
+        logits: Tensor = self.head(self.summarise(tokens, filled))
         return logits

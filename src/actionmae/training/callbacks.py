@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -104,9 +104,11 @@ class EpochEnd(Callback):
             self._save(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Close the logs."""
+        """Close the logs; say how much was missing."""
+        assert isinstance(pl_module, TrainingModule)
         if trainer.is_global_zero:
             self.writer.close()
+            log_missing_rates(pl_module.meter.last, pl_module.method.model.modalities.names)
 
     def _validate(self, trainer: Trainer, module: TrainingModule) -> dict[str, float]:
         """Top-1 of the full set and mean over the subsets, in percent, over the shards of all processes."""
@@ -131,3 +133,11 @@ class EpochEnd(Callback):
         trainer.save_checkpoint(beside, weights_only=False)
         if trainer.is_global_zero:
             beside.replace(self.run.last)
+
+
+def log_missing_rates(means: Mapping[str, float], names: Sequence[str]) -> None:
+    """One line about an epoch's means, if anything was missing or dropped."""
+    rates = [(name, means[f"missing/{name}"], means[f"missing_after_dropping/{name}"]) for name in names]
+    if any(dropped > 0 for _, _, dropped in rates):
+        texts = (f"{name} {100 * missing:.1f} % ({100 * dropped:.1f} %)" for name, missing, dropped in rates)
+        log.info("missing in the last epoch (after dropping): %s", ", ".join(texts))

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class Meter:
-    """Sums named scalars where they are; the mean is fetched once per epoch.
+    """Sums named scalars where they are; the mean over all clips is fetched once per epoch.
 
     Attributes:
         last: What `means` returned last.
@@ -20,25 +20,25 @@ class Meter:
     def reset(self) -> None:
         """Forget everything but the last means."""
         self._sums: dict[str, Tensor] = {}
-        self._steps = 0
+        self._clips = 0
 
-    def update(self, values: Mapping[str, Tensor]) -> None:
-        """Add one step's scalars."""
+    def update(self, values: Mapping[str, Tensor], *, clips: int) -> None:
+        """Add one step's scalars, each a mean over that step's clips."""
         for name, value in values.items():
-            value = value.detach().float()
+            value = clips * value.detach().float()
             self._sums[name] = self._sums[name] + value if name in self._sums else value
-        self._steps += 1
+        self._clips += clips
 
     def means(self) -> dict[str, float]:
-        """Mean of each name over the steps, over all processes if there are several.
+        """Mean of each name over the clips, over all processes if there are several.
 
         Every process has to call this, and all processes must have had the same names.
         """
         if not self._sums:
             return {}
-        stacked = torch.stack(list(self._sums.values())) / self._steps
+        sums = torch.stack(list(self._sums.values()))
+        sums = torch.cat([sums, sums.new_tensor([self._clips])])
         if torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.all_reduce(stacked)
-            stacked /= torch.distributed.get_world_size()
-        self.last = dict(zip(self._sums, stacked.tolist(), strict=True))
+            torch.distributed.all_reduce(sums)
+        self.last = dict(zip(self._sums, (sums[:-1] / sums[-1]).tolist(), strict=True))
         return self.last

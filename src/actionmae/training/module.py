@@ -89,7 +89,8 @@ class TrainingModule(LightningModule):
         batch = transform(batch, modalities, augment=self.augment, generator=draw)
         step = self.method.step(batch, draw_generator(self._seed("drop", batch_idx)))
         loss = torch.stack(list(step.losses.values())).sum()
-        self.meter.update({"loss": loss, **{f"loss/{name}": value for name, value in step.losses.items()}, **step.logs})
+        losses = {f"loss/{name}": value for name, value in step.losses.items()}
+        self.meter.update({"loss": loss, **losses, **step.logs}, clips=len(batch))
         return loss
 
     def _seed(self, purpose: str, batch_idx: int) -> int:

@@ -87,11 +87,20 @@ def test_weights_scale_their_terms() -> None:
 
 def test_logs_say_whether_anything_is_learnt() -> None:
     logs = step(drop_per="sample").logs
-    assert set(logs) == {"visible_share", "token_norm", "rec_error_ratio"}
-    assert 0 < logs["visible_share"] < 1
+    rates = {f"{word}/{name}" for word in ("missing", "missing_after_dropping") for name in vectors().names}
+    assert set(logs) == {*rates, "token_norm", "rec_error_ratio"}
     assert logs["token_norm"] > 0
     assert logs["rec_error_ratio"] > 0
     assert not any(value.requires_grad for value in logs.values())
+
+
+def test_logs_say_how_much_is_missing() -> None:
+    out = step(drop_per="sample")
+    available = tiny_batch(vectors(), 8).available
+    for slot, name in enumerate(vectors().names):
+        assert out.logs[f"missing/{name}"] == (~available[:, slot]).sum() / 8
+        assert out.logs[f"missing_after_dropping/{name}"] == (~out.output.visible[:, slot]).sum() / 8
+    assert any(out.logs[f"missing_after_dropping/{name}"] > out.logs[f"missing/{name}"] for name in vectors().names)
 
 
 def test_a_modality_that_does_not_exist_is_no_target() -> None:

@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -80,10 +81,12 @@ def test_the_defaults_are_the_paper_s() -> None:
 
 
 def test_token_heads_are_there_only_when_asked_for() -> None:
-    tokens = torch.randn(2, 3, 16)
-    assert tiny_classifier(vectors(), token_heads=True).classify_tokens(tokens).shape == (2, 3, 5)
+    tokens, available = torch.randn(2, 3, 16), torch.tensor([[True, True, False], [True, False, False]])
+    logits = tiny_classifier(vectors(), token_heads=True).classify_tokens(tokens, available)
+    assert logits.shape == (2, 3, 5)
+    assert torch.equal(logits.abs().amax(dim=2) > 0, available)
     with pytest.raises(ValueError, match="this model has no token heads: build it with token_heads=True"):
-        tiny_classifier(vectors()).classify_tokens(tokens)
+        tiny_classifier(vectors()).classify_tokens(tokens, available)
 
 
 def test_a_row_without_anything_visible_is_refused() -> None:
@@ -135,3 +138,10 @@ def test_options_change_a_config() -> None:
     assert model.config == ClassifierConfig(**WIDTH, fusion="sum")
     assert model.classes == ("0", "1")
     assert build_classifier(vectors(), classes=["sit", "stand"], config=model.config).classes == ("sit", "stand")
+
+
+@pytest.mark.parametrize(("field", "value"), [("encoders", "resnet18"), ("weights", Path("resnet18.safetensors"))])
+def test_a_setting_for_an_unknown_modality_is_refused(field: str, value: str | Path) -> None:
+    sentence = rf"model\.{field} names 'rbg' \(did you mean 'rgb'\?\), .*: it has rgb, depth"
+    with pytest.raises(ValueError, match=sentence):
+        build_classifier(("rgb", "depth"), 3, **{field: {"rbg": value}})

@@ -31,11 +31,12 @@ def test_a_run_without_its_settings_cannot_be_resumed(tmp_path: Path) -> None:
         run.prepare({}, resume=True, overwrite=False)
 
 
-def test_meter_means_over_steps() -> None:
+def test_meter_means_over_clips() -> None:
+    """An epoch's last batch is smaller and counts less."""
     meter = Meter()
     assert meter.means() == {}
-    meter.update({"loss": torch.tensor(1.0)})
-    meter.update({"loss": torch.tensor(2.0, requires_grad=True)})
-    assert meter.means() == {"loss": 1.5} == meter.last
+    meter.update({"loss": torch.tensor(1.0)}, clips=3)
+    meter.update({"loss": torch.tensor(2.0, requires_grad=True)}, clips=1)
+    assert meter.means() == {"loss": 1.25} == meter.last
     meter.reset()
     assert meter.means() == {}
