@@ -44,7 +44,7 @@ def skeleton_text(recording: Recording) -> str:
 def _enlarged(points: Array, images: NDArray[Any], size: tuple[int, int]) -> Array:
     """[…, 2] x, y in pixels of the rendered images → in those of the sensor; a pixel's middle is a whole number."""
     height, width = images.shape[1:3]
-    return (points + 0.5) * np.array([size[0] / width, size[1] / height]) - 0.5
+    return np.asarray((points + 0.5) * (size[0] / width, size[1] / height) - 0.5)
 
 
 def _orientations(joints: Array) -> Array:
