@@ -85,19 +85,28 @@ def split_clock(cell: Path) -> tuple[Path, Clock | None]:
     Raises:
         ValueError: If the recording exists, and what follows its @ is no clock.
     """
-    name, at, ending = cell.name.rpartition("@")
-    if not at or not name or cell.exists():
+    if "@" not in cell.name or cell.exists():
         return cell, None
-    recording = cell.with_name(name)
-    if Path(ending).suffix.lower() in _TEXTS:
-        return recording, Clock(text=cell.with_name(ending))
-    spoken = _SPOKEN.fullmatch(ending)
-    if spoken is not None and ending and float(spoken["rate"] or 1) > 0:
-        start, rate = spoken["start"], spoken["rate"]
-        return recording, Clock(start=float(start or 0), rate=float(rate) if rate else None)
-    if on_disk(recording).exists():
+    places = [at for at, letter in enumerate(cell.name) if letter == "@" and at > 0]
+    splits = [(cell.with_name(cell.name[:at]), cell.name[at + 1 :]) for at in places]
+    found = [split for split in splits if on_disk(split[0]).exists()]
+    for recording, ending in found or splits[-1:]:
+        clock = _clock(cell, ending)
+        if clock is not None:
+            return recording, clock
+    if found:
         raise ValueError(f"{cell} ends with no clock: write @0.4s, @35fps, @0.4s+35fps or @ and a .txt or .csv file")
     return cell, None
+
+
+def _clock(cell: Path, ending: str) -> Clock | None:
+    """What the part after @ says, if it says something."""
+    if Path(ending).suffix.lower() in _TEXTS:
+        return Clock(text=cell.with_name(ending))
+    spoken = _SPOKEN.fullmatch(ending)
+    if spoken is None or not ending or float(spoken["rate"] or 1) == 0:
+        return None
+    return Clock(start=float(spoken["start"] or 0), rate=float(spoken["rate"]) if spoken["rate"] else None)
 
 
 def _read_text(path: Path) -> NDArray[np.float64]:

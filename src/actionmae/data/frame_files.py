@@ -22,7 +22,11 @@ _NUMBERS = re.compile(r"#(\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)$")
 
 
 def on_disk(cell: Path) -> Path:
-    """The file or folder that must exist for this cell."""
+    """The file or folder that must exist for this cell.
+
+    Raises:
+        ValueError: If it asks for frames backwards.
+    """
     return _parts(cell)[0]
 
 
@@ -81,6 +85,8 @@ def _parts(cell: Path) -> tuple[Path, str | None, frozenset[int] | None]:
         cell = cell.with_name(cell.name[: match.start()])
         ends = [[int(end) for end in run.split("-")] for run in match[1].split(",")]
         numbers = frozenset(number for run in ends for number in range(run[0], run[-1] + 1))
-    if "*" in cell.name:
+        if any(run[0] > run[-1] for run in ends):
+            raise ValueError(f"{cell}#{match[1]} asks for frames backwards: write the smaller number first, as #3-60")
+    if "*" in cell.name and not cell.exists():
         return cell.parent, cell.name, numbers
     return cell, None, numbers

@@ -52,7 +52,9 @@ def index_folder(root: Path, names: Collection[str]) -> tuple[list[ClipRow], lis
 
 
 def _folders(root: Path) -> list[Path]:
-    return sorted((path for path in root.iterdir() if path.is_dir()), key=lambda path: natural_key(path.name))
+    """In natural order, without hidden ones."""
+    folders = (path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return sorted(folders, key=lambda path: natural_key(path.name))
 
 
 def _recordings(clip: Path, names: Collection[str]) -> tuple[dict[str, Path], list[str]]:

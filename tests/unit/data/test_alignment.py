@@ -79,8 +79,17 @@ def test_cells_with_clocks_survive_the_manifest(row: ClipRow, tmp_path: Path) ->
     assert "left.avi#10-119@left.csv" in (tmp_path / "m.csv").read_text()
     again = read_manifest(tmp_path / "m.csv").rows[0]
     assert again.files == {name: path.resolve() for name, path in row.files.items()}
-    (tmp_path / "odd@name.avi").write_bytes(b"")
-    assert split_clock(tmp_path / "odd@name.avi")[1] is None
+
+
+def test_names_may_contain_what_cells_mean(tmp_path: Path) -> None:
+    odd = tmp_path / "anna@home #1-2*.avi"
+    write_gray_video(odd, clock_frames(np.arange(3.0)), 30.0)
+    odd.with_suffix(".txt").write_text("0.5\n0.7\n1.1\n")
+    assert split_clock(odd) == (odd, None)
+    for ending in ("@anna@home #1-2*.txt", "#1-2@anna@home #1-2*.txt", "@0.5s", "#0-1@0.5s"):
+        times = frame_times(open_stream(Path(f"{odd}{ending}"), resolve("ir")))
+        assert times is not None
+        assert times[0] == pytest.approx(0.7 if "#1-2@" in ending else 0.5)
 
 
 def test_times_without_header_are_seconds(tmp_path: Path) -> None:

@@ -115,3 +115,9 @@ def test_broken_skeleton_texts_are_refused(tmp_path: Path) -> None:
             read_skeleton_frames(tmp_path / name, num_persons=1, num_joints=2)
     with pytest.raises(ValueError, match="names no skeleton texts: give a folder and a pattern"):
         read_skeleton_frames(tmp_path / "empty", num_persons=1, num_joints=2)
+
+
+@pytest.mark.parametrize("cell", ["long.avi#39-10", "clip#1-3,9-5", "clip/*.png#9-5"])
+def test_frames_are_not_asked_for_backwards(tmp_path: Path, cell: str) -> None:
+    with pytest.raises(ValueError, match="asks for frames backwards: write the smaller number first, as #3-60"):
+        on_disk(tmp_path / cell)
