@@ -63,8 +63,9 @@ def _repeated_recordings(manifest: Manifest) -> Iterator[Finding]:
     for (name, path), rows in owners.items():
         if len(rows) > 1:
             leaks = {row.split for row in rows} >= {"train", "test"}
-            first, second = rows[0].sample, rows[1].sample
-            text = f"{first} and {second} have one {name} recording, {path.name}: give every clip its own"
+            first, second, more = rows[0].sample, rows[1].sample, len(rows) - 2
+            others = second + (f" and {more} more" if more else "")
+            text = f"{first} and {others} have one {name} recording, {path.name}: give every clip its own"
             yield Finding(
                 level="error" if leaks else "warning",
                 kind="repeated_recording",
