@@ -12,6 +12,7 @@ from actionmae.data.check import check_manifest
 from actionmae.data.check_clip import ClipFiles, Length, read_clip
 from actionmae.data.check_lengths import check_lengths
 from actionmae.data.check_report import Finding
+from actionmae.data.layouts import load_layout
 from actionmae.data.manifest import ClipRow, write_manifest
 from actionmae.data.video import write_color_video, write_depth_video
 
@@ -152,6 +153,16 @@ def test_modalities_may_be_chosen_and_changed(manifest: Path) -> None:
     given = [{"name": "rgb", "value": "gray", "shape": [1, 16, 16]}]
     report = check_manifest(manifest, modalities=given)
     assert (report.missing, report.findings) == ({"rgb": 0}, ())
+
+
+def test_real_recordings_raise_no_alarm(recordings: Path, tmp_path: Path) -> None:
+    """UTD-MHAD's inertial sensor runs on 1.6 times as long as its skeletons' rate says, in every clip."""
+    layout = load_layout("utd_mhad")
+    rows, _ = layout.index(recordings / "utd-mhad")
+    write_manifest(tmp_path / "manifest.csv", rows[3:200:9], layout.classes)
+    report = check_manifest(tmp_path / "manifest.csv", layout="utd_mhad")
+    assert [(each.level, each.kind, each.modality) for each in report.findings] == [("warning", "rates", "skeleton")]
+    assert report.missing == {"depth": 0, "skeleton": 0, "inertial": 0}
 
 
 def test_what_is_no_manifest_is_bad_input(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
