@@ -93,6 +93,7 @@ def prepare(
     _check(crop, short_side, workers, shard)
     started, out = time.monotonic(), Path(out)
     raw = find_clips(layout, Path(root), modalities, crop)
+    _check_names([row.sample for row in raw.rows], out)
     settings: dict[str, Any] = {"layout": layout, "root": str(Path(root).resolve()), "crop": raw.crop}
     require_settings(out / "prepare.json", {**settings, "transcode": transcode, "short_side": short_side})
     rows = raw.rows[shard[0] - 1 :: shard[1]]
@@ -128,6 +129,12 @@ def prepare(
         problems=tuple(problems),
         seconds=time.monotonic() - started,
     )
+
+
+def _check_names(samples: list[str], out: Path) -> None:
+    for sample in samples:
+        if Path(sample).is_absolute() or ".." in Path(sample).parts:
+            raise ValueError(f"sample {sample!r} would be written outside of {out}: name it without a leading / and ..")
 
 
 def _check(crop: str, short_side: int, workers: int, shard: tuple[int, int]) -> None:
@@ -175,7 +182,7 @@ def _run(
 def _sweep(out: Path, specs: Mapping[str, ModalitySpec]) -> None:
     """Remove what killed runs left unfinished of files that nobody asked for again."""
     for name in specs:
-        for unfinished in (out / name).glob("*.tmp"):
+        for unfinished in (out / name).rglob("*.tmp"):
             unfinished.unlink()
 
 

@@ -73,8 +73,8 @@ class Clip:
         return [*raw, self.crop.skeleton] if self.crop is not None and self.crop.skeleton and cropped else raw
 
     def target(self, name: str) -> Path:
-        """The video that this clip's recording of a modality becomes."""
-        return self.out / name / f"{self.row.sample.replace('/', '_')}.avi"
+        """The video that this clip's recording of a modality becomes; a sample "walk/3" is the 3 in a folder walk."""
+        return self.out / name / f"{self.row.sample}.avi"
 
 
 def _absolute(path: Path) -> Path:

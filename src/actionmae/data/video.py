@@ -79,7 +79,8 @@ class VideoStream:
             try:
                 self._scan(container, stream)
             except av.FFmpegError as error:
-                raise ValueError(f"video {path} cannot be read ({error}): copy or convert it again") from error
+                reason = error.strerror or error
+                raise ValueError(f"video {path} cannot be read ({reason}): copy or convert it again") from error
 
     def images(self, indices: Sequence[int] | NDArray[np.int64]) -> Iterator[Frame]:
         """See `readers.Stream.images`.
@@ -115,7 +116,8 @@ class VideoStream:
         try:
             container = av.open(str(self._path))
         except (av.FFmpegError, OSError) as error:
-            raise ValueError(f"{self._path} cannot be opened as a video ({error}): convert or remove it") from error
+            reason = error.strerror or error
+            raise ValueError(f"{self._path} cannot be opened as a video ({reason}): convert or remove it") from error
         if not container.streams.video:
             container.close()
             raise ValueError(f"{self._path} holds no video stream: give a video file")

@@ -1,5 +1,6 @@
 """Transcoding: small standard files, bit-exact depth, own folders and manifests, flow, shards, kill and resume."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -222,3 +223,18 @@ def test_strange_folders_are_listed(tmp_path: Path) -> None:
     assert report.num_clips == 1
     with pytest.raises(FileNotFoundError, match="is no folder: give the folder that holds <label>/<clip>/"):
         prepare("folder", tmp_path / "none", tmp_path / "other")
+
+
+def test_samples_in_folders_keep_their_own_files(tmp_path: Path) -> None:
+    rows = []
+    for level, sample in ((40, "walk/1"), (90, "walk_1")):
+        file = tmp_path / f"{level}.avi"
+        write_color_video(file, np.full((2, 64, 64, 3), level, np.uint8), 30.0)
+        rows.append(ClipRow(sample=sample, label="walk", files={"rgb": file}))
+    write_manifest(tmp_path / "raw.csv", rows, ["walk"])
+    report = prepare("manifest", tmp_path / "raw.csv", tmp_path / "out", short_side=32)
+    for row, level in zip(read_manifest(report.manifest).rows, (40, 90), strict=True):
+        assert abs(int(open_stream(row.files["rgb"], resolve("rgb")).read([0])[0, 5, 5, 0]) - level) < 4
+    write_manifest(tmp_path / "raw.csv", [dataclasses.replace(rows[0], sample="../walk")], ["walk"])
+    with pytest.raises(ValueError, match=r"sample '\.\./walk' would be written outside of .*: name it without"):
+        prepare("manifest", tmp_path / "raw.csv", tmp_path / "out", short_side=32)
