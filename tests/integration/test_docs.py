@@ -101,6 +101,9 @@ def test_the_command_line_page_knows_every_argument(verb: str) -> None:
     sections = dict(
         re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", (ROOT / "docs/reference/cli.md").read_text(), re.M | re.S)
     )
-    written = {name.removeprefix("--") for name in re.findall(r"`(--\w+|layout|root|model|manifest|inputs|runs)`", sections[verb])}
+    written = {
+        name.removeprefix("--")
+        for name in re.findall(r"`(--\w+|layout|root|model|manifest|inputs|runs)`", sections[verb])
+    }
     assert set(inspect.signature(VERBS[verb]).parameters) <= written
     assert written <= {*inspect.signature(VERBS[verb]).parameters, "config", "print_config", "debug"}
