@@ -53,6 +53,16 @@ def test_finished_work_does_not_spoil_the_estimate() -> None:
     assert "902/1000 clips 0.1/s 0:16:20 left" in _plain(drawn)
 
 
+def test_slow_clips_have_an_estimate() -> None:
+    clock = Clock()
+    counter, drawn = on_terminal(clock)
+    with counter:
+        for done in range(1, 4):
+            clock.now += 40.0
+            counter.reach(done, 5)
+    assert "3/5 clips 0.025/s 0:01:20 left" in _plain(drawn)
+
+
 def test_what_is_announced_begins_at_nothing() -> None:
     clock = Clock()
     counter, drawn = on_terminal(clock)
