@@ -1,0 +1,153 @@
+"""The bodies of single frames, as a Kinect numbers them → persons followed through the clip. No torch.
+
+Body ids swap, and a body that was lost comes back under another id, so pose, place, speed and id decide together:
+
+1. Bodies of neighbouring frames are joined to tracks where this is certain.
+2. Tracks are joined across gaps, at best in total: a person who vanishes goes on where one appears.
+3. Tracks seen together are different persons; those of a moment are nobody (a chair that was taken for a body).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+Joints = NDArray[np.float32]
+"""[J, 3 or more] of one body: the first three are metres."""
+
+# How far the joints may be, on average, from where they are expected: one frame later, more for each frame without a
+# body (1.5 m/s at 30 fps), at most.
+_NEAR, _NEARER_PER_FRAME, _FARTHEST = 0.5, 0.05, 2.0
+# What an equal id is worth; a perfect place is worth 1. At a crossing the place has to win. Above the second value
+# nobody has to ask who else could be there.
+_SAME_ID, _CERTAIN = 0.25, 0.5
+# Speed is the mean over these frames, and is believed for this long (a third of a second).
+_SPEED_FRAMES, _SPEED_LASTS = 5, 10
+# A body seen in fewer frames, and in less than this share of the person's seen longest, is nobody.
+_BRIEF_FRAMES, _BRIEF_SHARE = 11, 0.2
+# Joints jitter from frame to frame; what is left after a mean over so many frames is movement.
+_SMOOTH_FRAMES = 9
+
+
+@dataclass(eq=False)
+class _Track:
+    """One body through neighbouring frames, or several such tracks of one person.
+
+    Attributes:
+        frames: Frame → joints, in order.
+        first_id: Its id in the first frame.
+        last_id: Its id in the last frame.
+    """
+
+    frames: dict[int, Joints]
+    first_id: str
+    last_id: str
+
+    @property
+    def first(self) -> int:
+        return next(iter(self.frames))
+
+    @property
+    def last(self) -> int:
+        return next(reversed(self.frames))
+
+    def expected(self, frame: int) -> NDArray[np.float32]:
+        """[J, 3] where its joints should be in a later frame."""
+        recent = [self.frames[at][:, :3] for at in range(self.last, max(self.first, self.last - _SPEED_FRAMES) - 1, -1)]
+        speed = (recent[0] - recent[-1]).mean(axis=0) / max(len(recent) - 1, 1)
+        return np.asarray(recent[0] + speed * min(frame - self.last, _SPEED_LASTS))
+
+
+def follow_persons(bodies: Sequence[dict[str, Joints]], num_persons: int) -> list[dict[int, Joints]]:
+    """Follow persons through a clip.
+
+    Args:
+        bodies: Per frame: id → joints.
+        num_persons: P; of more persons those who move most, longest, are kept.
+
+    Returns:
+        P persons, each frame → joints; who moves most, longest, is the first.
+    """
+    persons: list[dict[int, Joints]] = []
+    tracks = _without_brief(_join_gaps(_join_neighbours(bodies)))
+    for track in sorted(tracks, key=lambda track: _movement(track.frames), reverse=True):
+        free = [person for person in persons if not person.keys() & track.frames.keys()]
+        if free:  # never seen together: the same person, who was lost and found
+            min(free, key=lambda person: _distance(person, track.frames)).update(track.frames)
+        elif len(persons) < num_persons:
+            persons.append(dict(track.frames))
+    persons.sort(key=_movement, reverse=True)
+    return persons + [{} for _ in range(num_persons - len(persons))]
+
+
+def _join_neighbours(bodies: Sequence[dict[str, Joints]]) -> list[_Track]:
+    """Tracks without gaps."""
+    tracks: list[_Track] = []
+    for frame, seen in enumerate(bodies):
+        going = [track for track in tracks if track.last == frame - 1]
+        new = [_Track({frame: joints}, body, body) for body, joints in seen.items()]
+        for before, after in _matches(going, new, certain=True):
+            before.frames |= after.frames
+            before.last_id = after.last_id
+            new.remove(after)
+        tracks += new
+    return tracks
+
+
+def _join_gaps(tracks: list[_Track]) -> list[_Track]:
+    """Tracks that follow each other, joined. Who goes on as whom depends on the ends only, so once is enough."""
+    onward = dict(_matches(tracks, tracks, certain=False))
+    persons = [track for track in tracks if track not in onward.values()]
+    for person in persons:
+        part = person
+        while part in onward:
+            part = onward[part]
+            person.frames |= part.frames
+    return persons
+
+
+def _matches(before: list[_Track], after: list[_Track], *, certain: bool) -> list[tuple[_Track, _Track]]:
+    """Who goes on as whom, at the highest total likeness."""
+    likeness = np.array([[_likeness(one, other, certain=certain) for other in after] for one in before])
+    if likeness.size == 0:
+        return []
+    rows, columns = linear_sum_assignment(likeness, maximize=True)
+    return [
+        (before[row], after[column]) for row, column in zip(rows, columns, strict=True) if likeness[row, column] > 0
+    ]
+
+
+def _likeness(before: _Track, after: _Track, *, certain: bool) -> float:
+    """How well one track continues another; 0 = not at all, 1 = exactly where it was expected."""
+    gap = after.first - before.last
+    if gap < 1:
+        return 0.0
+    joints = after.frames[after.first][:, :3]
+    distance = float(np.linalg.norm(joints - before.expected(after.first), axis=1).mean())
+    place = 1 - distance / min(_NEAR + _NEARER_PER_FRAME * (gap - 1), _FARTHEST)
+    same = _SAME_ID if before.last_id == after.first_id else 0.0
+    return max(place, 0.0) + same if place > _CERTAIN or not certain else 0.0
+
+
+def _without_brief(tracks: list[_Track]) -> list[_Track]:
+    longest = max((len(track.frames) for track in tracks), default=0)
+    return [track for track in tracks if len(track.frames) >= min(_BRIEF_FRAMES, _BRIEF_SHARE * longest)]
+
+
+def _movement(frames: dict[int, Joints]) -> tuple[float, int]:
+    """How much and how long a body moves; how long it is seen."""
+    joints = np.stack([frames[at][:, :3] for at in sorted(frames)])
+    width = min(_SMOOTH_FRAMES, (len(joints) + 1) // 2)
+    total = np.cumsum(np.concatenate([np.zeros_like(joints[:1]), joints]), axis=0, dtype=np.float64)
+    smooth = (total[width:] - total[:-width]) / width
+    return float(smooth.std(axis=0).sum()) * len(frames), len(frames)
+
+
+def _distance(one: dict[int, Joints], other: dict[int, Joints]) -> float:
+    """Metres between two persons where they are nearest in time."""
+    at, there = min(((a, b) for a in one for b in (min(other), max(other))), key=lambda pair: abs(pair[0] - pair[1]))
+    return float(np.linalg.norm((one[at] - other[there])[:, :3].mean(axis=0)))
