@@ -1,7 +1,9 @@
 """Reading clips: raw, prepared, from one PNG per frame opened with PIL, and what the decoders alone allow."""
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +66,8 @@ def _measure(folder: Path, sizes: Sizes) -> Result:
         ),
         "raw": lambda: datasets["raw"].__getitems__(both),
     }
-    times = interleave(cases, rounds=4 * sizes.rounds, device="cpu")
+    with _one_core():
+        times = interleave(cases, rounds=4 * sizes.rounds, device="cpu")
     rows = [
         (name, str(times.rate(name, CLIPS)), str(times.ratio("decoders alone", name)), str(times.ratio("raw", name)))
         for name in cases
@@ -82,7 +85,7 @@ def _measure(folder: Path, sizes: Sizes) -> Result:
     return Result(
         title="Loading clips",
         about=(
-            f"R+D+I test clips of {sizes.frames} of {5 * sizes.frames} frames at {sizes.pixels}², one process: H.264 "
+            f"R+D+I test clips of {sizes.frames} of {5 * sizes.frames} frames at {sizes.pixels}², one core: H.264 "
             f"colour of 1080 rows, masked depth (PNG folder) and infrared of 512 × 424, scaled by {sizes.pixels}/224. "
             "Decoders alone: OpenCV over the prepared frames' bytes in memory, nothing else; each frame is dropped at "
             "once, or all of a clip are kept. The others end with a batch of both clips. The PNGs are of the prepared "
@@ -93,6 +96,20 @@ def _measure(folder: Path, sizes: Sizes) -> Result:
         seconds=times.seconds | workers,
         figures=figures,
     )
+
+
+@contextmanager
+def _one_core() -> Iterator[None]:
+    """FFmpeg's threads, too, share one core, where the system can say so."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def _dataset(rows: list[ClipRow], modalities: ModalitySet) -> ClipDataset:
