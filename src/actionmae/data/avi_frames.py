@@ -11,6 +11,7 @@ import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,6 +25,8 @@ _CODECS = (b"MJPG", b"MPNG")
 _INDEX_ENTRY = np.dtype([("chunk", "S4"), ("flags", "<u4"), ("place", "<u4"), ("size", "<u4")])
 _KEY_FRAME = 0x10
 _HEADER = 8  # bytes before the data of each chunk: its name and its size
+# A header or an index of more bytes, or a file of more chunks beside its frames, is damaged: do not read on for ever.
+_MOST_BYTES, _MOST_CHUNKS = 1 << 26, 64
 _END_OF_JPEG = b"\xff\xd9"
 _PADDING = 64  # bytes that cameras may add behind the end of an image
 # OpenCV takes every JPEG for one of full range; FFmpeg honours this comment, near the start, that says otherwise.
@@ -101,13 +104,13 @@ def find_frames(path: Path, value: Value) -> AviFrames | None:
 
 def _find(file: BinaryIO, path: Path, value: Value) -> AviFrames | None:
     header, movie, index = b"", None, np.zeros(0, _INDEX_ENTRY)
-    for name, place, size in _chunks(file, 12, path.stat().st_size):
+    for name, place, size in islice(_chunks(file, 12, path.stat().st_size), _MOST_CHUNKS):
         if name == b"LIST":
             kind = file.read(4)
-            header = file.read(size - 4) if kind == b"hdrl" else header
+            header = file.read(min(max(size - 4, 0), _MOST_BYTES)) if kind == b"hdrl" else header
             movie = place if kind == b"movi" else movie
         elif name == b"idx1":
-            index = np.frombuffer(file.read(size), _INDEX_ENTRY)
+            index = np.frombuffer(file.read(min(size, _MOST_BYTES)), _INDEX_ENTRY)
             break
     video = _video_stream(header)
     if movie is None or video is None:

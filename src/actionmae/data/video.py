@@ -121,6 +121,9 @@ class VideoStream:
         if not container.streams.video:
             container.close()
             raise ValueError(f"{self._path} holds no video stream: give a video file")
+        if container.streams.video[0].codec_context is None:
+            container.close()
+            raise ValueError(f"{self._path} is coded in a way that FFmpeg does not know: convert it")
         return container
 
     def _scan(self, container: av.container.InputContainer, stream: Any) -> None:

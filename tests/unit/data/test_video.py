@@ -1,6 +1,8 @@
 """Videos in and out: lossless depth, counted frames, broken files."""
 
+import contextlib
 import re
+import struct
 import zlib
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import av
 import numpy as np
 import pytest
 
+from actionmae.core.modality import Value
 from actionmae.data.avi_frames import find_frames
 from actionmae.data.video import VideoStream, write_color_video, write_depth_video, write_gray_video
 
@@ -91,6 +94,44 @@ def test_what_is_no_video_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.avi").write_text("no video at all")
     with pytest.raises(ValueError, match=r"text\.avi cannot be opened as a video"):
         VideoStream(tmp_path / "text.avi", "color")
+
+
+def test_a_codec_that_ffmpeg_does_not_know_is_named(tmp_path: Path) -> None:
+    write_gray_video(tmp_path / "g.avi", np.zeros((3, 16, 16), np.uint8), 30.0)
+    (tmp_path / "g.avi").write_bytes((tmp_path / "g.avi").read_bytes().replace(b"MJPG", b"ZZZZ"))
+    with pytest.raises(ValueError, match=r"g\.avi is coded in a way that FFmpeg does not know: convert it"):
+        VideoStream(tmp_path / "g.avi", "gray")
+
+
+@pytest.mark.parametrize("value", ["color", "depth"])
+def test_a_damaged_file_gives_frames_or_a_value_error(tmp_path: Path, value: Value) -> None:
+    rng, path = np.random.default_rng(0), tmp_path / "damaged.avi"
+    if value == "color":
+        write_color_video(path, rng.integers(0, 255, (3, 16, 16, 3), dtype=np.uint8), 30.0)
+    else:
+        write_depth_video(path, rng.integers(0, 9000, (3, 16, 16), dtype=np.uint16), 30.0)
+    whole, given = np.frombuffer(path.read_bytes(), np.uint8), 0
+    header = whole.tobytes().index(b"movi") + 40  # and the first image's own
+    for damage in range(150):
+        flipped = whole.copy()
+        flipped[rng.integers(12, header if damage % 2 else len(whole), 3)] ^= rng.integers(1, 255, 3, dtype=np.uint8)
+        path.write_bytes(flipped.tobytes())
+        with contextlib.suppress(ValueError):
+            given += len(VideoStream(path, value).read([0])) == 1
+    assert 10 < given < 150
+
+
+def test_no_more_is_read_of_a_damaged_avi_than_a_header_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_gray_video(tmp_path / "g.avi", np.zeros((3, 16, 16), np.uint8), 30.0)
+    whole = (tmp_path / "g.avi").read_bytes()
+    with (tmp_path / "zeros.avi").open("wb") as file:  # a download that stopped: the rest of the file is there, empty
+        file.write(whole[:12])
+        file.truncate(1 << 30)
+    steps = []
+    unpack = struct.unpack
+    monkeypatch.setattr("struct.unpack", lambda form, data: steps.append(form) or unpack(form, data))
+    assert find_frames(tmp_path / "zeros.avi", "gray") is None
+    assert 0 < len(steps) < 100
 
 
 def test_depth_needs_16_bits(tmp_path: Path) -> None:
