@@ -49,6 +49,26 @@ def test_a_spec_that_does_not_fit_is_refused(change: dict[str, Any], sentence: s
         with_fields(ModalitySpec(**THERMAL), **change).__post_init__()
 
 
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"name": 5}, "modality name is 5: give a text"),
+        ({"letter": 5}, "modality field 'letter' is 5: give a text"),
+        ({"shape": 5}, "field 'shape' is 5: give whole numbers"),
+        ({"shape": [3, 2.5, 2]}, "field 'shape' is (3, 2.5, 2): give whole numbers"),
+        ({"num_frames": "8"}, "field 'num_frames' is '8': give a whole number"),
+        ({"value_range": [500]}, "field 'value_range' is (500,): give near and far in millimetres, or null"),
+        ({"rate": -1}, "field 'rate' is -1: give a number above 0, or null"),
+        ({"mirror": 5}, "field 'mirror' is 5: give lists of whole numbers for permutation and negate, or null"),
+        ({"mirror": {"axis": [0]}}, "field 'mirror' is {'axis': [0]}: give lists of whole numbers"),
+        ({"mirror": {"negate": 0}}, "field 'mirror' is {'negate': 0}: give lists of whole numbers"),
+    ],
+)
+def test_what_stands_in_yaml_and_is_of_another_type_is_refused(change: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        ModalitySet([{"name": "rgb", **change}])
+
+
 def test_a_spec_survives_json() -> None:
     for name in registered():
         spec = resolve(name)

@@ -44,8 +44,10 @@ def resolve(spec: str | ModalitySpec | Mapping[str, Any]) -> ModalitySpec:
     """
     if isinstance(spec, ModalitySpec):
         return spec
-    fields = {"name": spec} if isinstance(spec, str) else dict(spec)
+    fields = dict(spec) if isinstance(spec, Mapping) else {"name": spec}
     name = fields.get("name", "")
+    if not isinstance(name, str):
+        raise ValueError(f"modality name is {name!r}: give a text, as in rgb")
     if name not in _REGISTRY:
         if {"name", "letter", "kind", "shape", "value", "encoder"} <= set(fields):
             return ModalitySpec.from_dict(fields)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from actionmae.core.choices import did_you_mean
@@ -121,16 +121,49 @@ class ModalitySpec:
 
 
 def _coerce(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON or YAML values to the spec's own types; unknown field names are refused."""
+    """JSON or YAML values to the spec's own types; unknown fields and values of another type are refused."""
     known = [field.name for field in dataclasses.fields(ModalitySpec)]
     for key in fields:
         if key not in known:
             raise ValueError(f"unknown modality field {key!r}{did_you_mean(key, known)}: known are {', '.join(known)}")
     out = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+    for key, value in out.items():
+        fits, wanted = _FORMS.get(key, _TEXT)
+        if not fits(value):
+            raise ValueError(f"modality field {key!r} is {value!r}: give {wanted}")
     mirror = out.get("mirror")
     if isinstance(mirror, Mapping):
         out["mirror"] = Mirror(**{key: tuple(value) for key, value in mirror.items()})
     return out
 
+
+def _whole(values: Any) -> bool:
+    return isinstance(values, list | tuple) and all(isinstance(value, int) for value in values)
+
+
+def _near_far(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and all(isinstance(end, int | float) for end in value)
+
+
+def _mirror(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return value.keys() <= {"permutation", "negate"} and all(map(_whole, value.values()))
+    return isinstance(value, Mirror)
+
+
+_TEXT = (lambda value: isinstance(value, str), "a text")
+_FORMS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "shape": (_whole, "whole numbers"),
+    "num_frames": (lambda value: isinstance(value, int), "a whole number"),
+    "value_range": (lambda value: value is None or _near_far(value), "near and far in millimetres, or null"),
+    "rate": (
+        lambda value: value is None or (isinstance(value, int | float) and value > 0),
+        "a number above 0, or null",
+    ),
+    "mirror": (
+        lambda value: value is None or _mirror(value),
+        "lists of whole numbers for permutation and negate, or null",
+    ),
+}
 
 _BLANK = ModalitySpec(name="blank", letter="B", kind="features", shape=(1,), value="raw", encoder="features")
