@@ -159,6 +159,12 @@ def _(w: World) -> list[str]:
     return w.train()
 
 
+@case("no label", r"sample 'clip2' in .* has no label: write its class name, or remove the row")
+def _(w: World) -> list[str]:
+    w.edit("clip2,wave", "clip2,")
+    return w.train()
+
+
 @case("misspelt column", r"has a column 'lable': did you mean 'label'\?")
 def _(w: World) -> list[str]:
     w.edit("label", "lable")

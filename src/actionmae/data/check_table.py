@@ -13,6 +13,7 @@ from actionmae.data.manifest import ClipRow, Manifest
 def check_table(manifest: Manifest) -> Iterator[Finding]:
     """Findings that need no file to be read."""
     yield from _empty_rows(manifest)
+    yield from _half_filled_columns(manifest)
     yield from _shared_subjects(manifest)
     yield from _untrained_classes(manifest)
     yield from _similar_classes(manifest)
@@ -24,6 +25,16 @@ def _empty_rows(manifest: Manifest) -> Iterator[Finding]:
         if not row.files:
             text = f"{row.sample} has no file in any modality: fill a cell or remove the row"
             yield Finding(level="error", kind="no_recording", sample=row.sample, text=text)
+
+
+def _half_filled_columns(manifest: Manifest) -> Iterator[Finding]:
+    """Rows without what other rows have; where all rows lack it, a protocol divides them, or none is scored."""
+    for column, advice in (("label", "write its class name"), ("split", "write train, val or test")):
+        without = [row for row in manifest.rows if not getattr(row, column)]
+        if len(without) < len(manifest.rows):
+            for row in without:
+                text = f"{row.sample} has no {column}, but others have: {advice}, or remove the row"
+                yield Finding(level="error", kind=f"no_{column}", sample=row.sample, text=text)
 
 
 def _shared_subjects(manifest: Manifest) -> Iterator[Finding]:

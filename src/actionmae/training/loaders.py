@@ -51,7 +51,8 @@ def read_clips(config: DataConfig) -> TrainingClips:
 
     Raises:
         FileNotFoundError: If the manifest or one of its files does not exist.
-        ValueError: If the manifest, the protocol or the modalities do not fit each other, or no training clip is left.
+        ValueError: If the manifest, the protocol or the modalities do not fit each other, no training clip is left, or
+            a clip has no label.
     """
     manifest = read_manifest(config.manifest)
     modalities = ModalitySet(config.modalities or manifest.modalities)
@@ -63,6 +64,11 @@ def read_clips(config: DataConfig) -> TrainingClips:
             f"no training clip in {config.manifest} has any of {', '.join(modalities.names)}: "
             "fill their columns or choose other modalities"
         )
+    for row in (*parts["train"], *parts["val"], *parts["test"]):
+        if not row.label:
+            raise ValueError(
+                f"sample {row.sample!r} in {config.manifest} has no label: write its class name, or remove the row"
+            )
     clips = TrainingClips(modalities=modalities, classes=manifest.classes, splits=Splits(**parts))
     for name, rate in clips.missing_rates().items():
         if rate > 0:

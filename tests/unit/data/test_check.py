@@ -82,6 +82,18 @@ def test_every_fault_is_found(manifest: Path, tmp_path: Path, capsys: pytest.Cap
     assert "error: no recording, once" in text
 
 
+def test_half_filled_columns_are_found_and_empty_ones_are_not(manifest: Path) -> None:
+    sound = manifest.read_text()
+    manifest.write_text(sound.replace("clip1,clap,", "clip1,,").replace("clip2,wave,2,,,train", "clip2,wave,2,,,"))
+    found = {(each.level, each.kind): each.text for each in check_manifest(manifest).findings}
+    assert found == {
+        ("error", "no_label"): "clip1 has no label, but others have: write its class name, or remove the row",
+        ("error", "no_split"): "clip2 has no split, but others have: write train, val or test, or remove the row",
+    }
+    manifest.write_text(sound.replace(",train,", ",,").replace(",test,", ",,"))
+    assert check_manifest(manifest).findings == ()
+
+
 def test_covered_cameras_are_flat_and_resting_flow_is_not(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     dark = rng.integers(0, 3, (6, 24, 32)).astype(np.uint8)
