@@ -55,11 +55,10 @@ class _Track:
     def last(self) -> int:
         return next(reversed(self.frames))
 
-    def expected(self, frame: int) -> NDArray[np.float32]:
-        """[J, 3] where its joints should be in a later frame."""
+    def end(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """[J, 3] its last joints, and [3] its speed, metres a frame."""
         recent = [self.frames[at][:, :3] for at in range(self.last, max(self.first, self.last - _SPEED_FRAMES) - 1, -1)]
-        speed = (recent[0] - recent[-1]).mean(axis=0) / max(len(recent) - 1, 1)
-        return np.asarray(recent[0] + speed * min(frame - self.last, _SPEED_LASTS))
+        return recent[0], (recent[0] - recent[-1]).mean(axis=0) / max(len(recent) - 1, 1)
 
 
 def follow_persons(bodies: Sequence[dict[str, Joints]], num_persons: int) -> list[dict[int, Joints]]:
@@ -112,25 +111,30 @@ def _join_gaps(tracks: list[_Track]) -> list[_Track]:
 
 def _matches(before: list[_Track], after: list[_Track], *, certain: bool) -> list[tuple[_Track, _Track]]:
     """Who goes on as whom, at the highest total likeness."""
-    likeness = np.array([[_likeness(one, other, certain=certain) for other in after] for one in before])
-    if likeness.size == 0:
+    if not before or not after:
         return []
+    likeness = np.stack([_likeness(one, after, certain=certain) for one in before])
     rows, columns = linear_sum_assignment(likeness, maximize=True)
     return [
         (before[row], after[column]) for row, column in zip(rows, columns, strict=True) if likeness[row, column] > 0
     ]
 
 
-def _likeness(before: _Track, after: _Track, *, certain: bool) -> float:
-    """How well one track continues another; 0 = not at all, 1 = exactly where it was expected."""
-    gap = after.first - before.last
-    if gap < 1:
-        return 0.0
-    joints = after.frames[after.first][:, :3]
-    distance = float(np.linalg.norm(joints - before.expected(after.first), axis=1).mean())
-    place = 1 - distance / min(_NEAR + _NEARER_PER_FRAME * (gap - 1), _FARTHEST)
-    same = _SAME_ID if before.last_id == after.first_id else 0.0
-    return max(place, 0.0) + same if place > _CERTAIN or not certain else 0.0
+def _likeness(before: _Track, after: list[_Track], *, certain: bool) -> NDArray[np.float64]:
+    """How well each of [N] tracks continues this one; 0 = not at all, 1 = exactly where it was expected."""
+    out = np.zeros(len(after))
+    later = [at for at, track in enumerate(after) if track.first > before.last]
+    if not later:
+        return out
+    joints, speed = before.end()
+    gap = np.array([after[at].first - before.last for at in later])
+    expected = joints + speed * np.minimum(gap, _SPEED_LASTS)[:, None, None]  # [N, J, 3]
+    begun = np.stack([after[at].frames[after[at].first][:, :3] for at in later])
+    distance = np.linalg.norm(begun - expected, axis=2).mean(axis=1)
+    place = 1 - distance / np.minimum(_NEAR + _NEARER_PER_FRAME * (gap - 1), _FARTHEST)
+    same = np.array([_SAME_ID if before.last_id == after[at].first_id else 0.0 for at in later])
+    out[later] = np.where((place > _CERTAIN) | (not certain), np.maximum(place, 0.0) + same, 0.0)
+    return out
 
 
 def _without_brief(tracks: list[_Track]) -> list[_Track]:
