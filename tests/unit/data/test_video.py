@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -155,6 +156,18 @@ def test_writer_leaves_no_unfinished_file(tmp_path: Path, depth_frames: np.ndarr
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["d.mkv"]
 
 
+def test_nothing_but_the_wanted_frames_is_read_and_decoded(
+    tmp_path: Path, depth_frames: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_depth_video(tmp_path / "d.avi", depth_frames, 30.0)
+    stream, sizes = VideoStream(tmp_path / "d.avi", "depth"), []
+    decode = cv2.imdecode
+    monkeypatch.setattr(cv2, "imdecode", lambda data, flags: sizes.append(len(data)) or decode(data, flags))
+    assert stream.read([2, 2, 9]).shape[0] == 3
+    assert len(sizes) == 2
+    assert sum(sizes) < (tmp_path / "d.avi").stat().st_size / 4
+
+
 def _avi_with_sound(path: Path, frames: np.ndarray) -> None:
     """A webcam's file: MJPEG beside PCM sound, which comes first."""
     with av.open(str(path), "w", format="avi") as container:
@@ -224,3 +237,24 @@ def test_masked_depth_is_smaller_without_prediction_and_whole_depth_with_it(tmp_
 
 def _finds(data: bytes, word: bytes) -> list[int]:
     return [match.start() for match in re.finditer(re.escape(word), data)]
+
+
+@pytest.mark.parametrize(("to_the_right", "turns"), [((0, 1, -1, 0), -1), ((0, -1, 1, 0), 1), ((-1, 0, 0, -1), 2)])
+def test_a_video_that_is_to_be_shown_turned_is_read_turned(
+    tmp_path: Path, to_the_right: tuple[int, ...], turns: int
+) -> None:
+    path = tmp_path / "telephone.mp4"
+    image = np.zeros((32, 48, 3), np.uint8)
+    image[:8, :8] = 255  # the upper left corner
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=30)
+        stream.height, stream.width, stream.pix_fmt = 32, 48, "yuv420p"
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    data = bytearray(path.read_bytes())
+    a, b, c, d = (each << 16 for each in to_the_right)
+    struct.pack_into(">9i", data, data.index(b"tkhd") + 44, a, b, 0, c, d, 0, 0, 0, 1 << 30)  # its display matrix
+    path.write_bytes(data)
+    read = VideoStream(path, "color").read([0, 2])
+    np.testing.assert_allclose(read[1].astype(int), np.rot90(image, turns), atol=40)
