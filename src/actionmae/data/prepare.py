@@ -8,16 +8,17 @@ from __future__ import annotations
 import csv
 import dataclasses
 import logging
+import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from actionmae.core.modality import ModalitySpec
 from actionmae.data.journal import Journal, require_settings
 from actionmae.data.manifest import atomic, write_manifest
-from actionmae.data.prepare_clip import Clip, Problem, prepare_clip
+from actionmae.data.prepare_clip import OUT_IS_FULL, Clip, Problem, prepare_clip
 from actionmae.data.processes import run_in_processes
 from actionmae.data.raw_clips import Crop, find_clips
 
@@ -87,7 +88,7 @@ def prepare(
     Raises:
         FileNotFoundError: If `root` does not exist.
         ValueError: If the layout is unknown, nothing is found, there is nothing to crop by, no clip is whole, an
-            argument is out of range, `out` was prepared with other settings, or another run is at work on it.
+            argument is out of range, or `out` was prepared with other settings, is full, or busy with another run.
         ChildProcessError: If a worker process died.
     """
     _check(crop, short_side, workers, shard)
@@ -95,32 +96,33 @@ def prepare(
     raw = find_clips(layout, Path(root), modalities, crop)
     _check_names([row.sample for row in raw.rows], out)
     settings: dict[str, Any] = {"layout": layout, "root": str(Path(root).resolve()), "crop": raw.crop}
-    require_settings(out / "prepare.json", {**settings, "transcode": transcode, "short_side": short_side})
-    rows = raw.rows[shard[0] - 1 :: shard[1]]
-    jobs = {
-        row.sample: Clip(
-            row=row,
-            specs=raw.specs,
-            out=out,
-            crop=raw.crop_sources.get(row.sample),
-            transcode=transcode,
-            short_side=short_side,
-            flow=flow,
-        )
-        for row in rows
-    }
-    problems = [Problem(sample=sample, modality="", reason=reason) for sample, reason in raw.unusable]
-    with Journal(out / "progress", shard) as journal:
-        done = _run(jobs, journal, workers, progress, problems)
+    with _room_in(out):
+        require_settings(out / "prepare.json", {**settings, "transcode": transcode, "short_side": short_side})
+        rows = raw.rows[shard[0] - 1 :: shard[1]]
+        jobs = {
+            row.sample: Clip(
+                row=row,
+                specs=raw.specs,
+                out=out,
+                crop=raw.crop_sources.get(row.sample),
+                transcode=transcode,
+                short_side=short_side,
+                flow=flow,
+            )
+            for row in rows
+        }
+        problems = [Problem(sample=sample, modality="", reason=reason) for sample, reason in raw.unusable]
+        with Journal(out / "progress", shard) as journal:
+            done = _run(jobs, journal, workers, progress, problems)
+            if shard[1] == 1:
+                _sweep(out, raw.specs)
+        whole = [dataclasses.replace(row, files=done[row.sample]) for row in rows if done[row.sample]]
         if shard[1] == 1:
-            _sweep(out, raw.specs)
-    whole = [dataclasses.replace(row, files=done[row.sample]) for row in rows if done[row.sample]]
-    if shard[1] == 1:
-        if not whole:
-            raise ValueError(f"none of the {len(rows)} clips below {root} can be read: {problems[0].reason}")
-        labels = {row.label for row in whole}  # NTU RGB+D 60 is the first half of 120: a model of it has 60 outputs
-        write_manifest(out / "manifest.csv", whole, [name for name in raw.classes if name in labels])
-        _write_problems(out / "problems.csv", problems)
+            if not whole:
+                raise ValueError(f"none of the {len(rows)} clips below {root} can be read: {problems[0].reason}")
+            labels = {row.label for row in whole}  # NTU RGB+D 60 is the first half of 120: a model of it has 60 outputs
+            write_manifest(out / "manifest.csv", whole, [name for name in raw.classes if name in labels])
+            _write_problems(out / "problems.csv", problems)
     names = dict.fromkeys(name for row in whole for name in row.files)
     return PrepareReport(
         manifest=out / "manifest.csv",
@@ -129,6 +131,20 @@ def prepare(
         problems=tuple(problems),
         seconds=time.monotonic() - started,
     )
+
+
+@contextmanager
+def _room_in(out: Path) -> Iterator[None]:
+    """A full disk ends the work at once: every further clip would seem broken."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in OUT_IS_FULL:
+            raise
+        raise ValueError(
+            f"nothing more can be written into {out} ({os.strerror(error.errno)}): make room, or choose another "
+            "place, then give the command again; what is finished is kept"
+        ) from error
 
 
 def _check_names(samples: list[str], out: Path) -> None:
@@ -187,7 +203,7 @@ def _sweep(out: Path, specs: Mapping[str, ModalitySpec]) -> None:
 
 
 def _write_problems(path: Path, problems: list[Problem]) -> None:
-    with atomic(path).open("w", newline="", encoding="utf-8") as file:
+    with atomic(path).open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.writer(file)
         writer.writerow(["sample", "modality", "reason"])
         writer.writerows([problem.sample, problem.modality, problem.reason] for problem in problems)

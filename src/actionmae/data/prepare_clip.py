@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from actionmae.data.frame_files import on_disk
 from actionmae.data.manifest import ClipRow
 from actionmae.data.readers import Stream, frames_of, open_stream
 from actionmae.data.transcode import is_current, is_ready, transcode, write_flow
+
+OUT_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""Errors that only writing gives, and that every further clip would give, too."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -83,19 +87,30 @@ def _absolute(path: Path) -> Path:
 
 
 def prepare_clip(clip: Clip) -> tuple[ClipRow, list[Problem]]:
-    """Prepare all recordings of a clip; the row that comes back names only those that are whole."""
+    """Prepare all recordings of a clip; the row that comes back names only those that are whole.
+
+    Raises:
+        OSError: If nothing more can be written (`OUT_IS_FULL`).
+    """
     files, problems = {}, []
     for name, path in clip.row.files.items():
         try:
             files[name] = _prepare_file(clip, name, path)
         except (ValueError, OSError) as error:
-            problems.append(Problem(sample=clip.row.sample, modality=name, reason=str(error)))
+            problems.append(_problem(clip, name, error))
     if clip.flow and "rgb" in files and "flow" not in files:
         try:
             files["flow"] = _derive_flow(clip, files["rgb"])
         except (ValueError, OSError) as error:
-            problems.append(Problem(sample=clip.row.sample, modality="flow", reason=str(error)))
+            problems.append(_problem(clip, "flow", error))
     return dataclasses.replace(clip.row, files=files), problems
+
+
+def _problem(clip: Clip, modality: str, error: Exception) -> Problem:
+    """What is wrong with a recording; a full disk says nothing about it, and is raised again."""
+    if isinstance(error, OSError) and error.errno in OUT_IS_FULL:
+        raise error
+    return Problem(sample=clip.row.sample, modality=modality, reason=str(error))
 
 
 def _prepare_file(clip: Clip, name: str, path: Path) -> Path:

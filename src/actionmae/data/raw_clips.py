@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from actionmae.core.modality import ModalitySpec, registered, resolve
+from actionmae.core.choices import did_you_mean
+from actionmae.core.modality import ModalitySpec, modality_name, registered, resolve
 from actionmae.data.crop_source import CropSource, has_skeletons, skeleton_of
 from actionmae.data.layouts import LAYOUTS, load_layout
 from actionmae.data.manifest import ClipRow, read_manifest
@@ -56,10 +57,11 @@ def find_clips(layout: str, root: Path, modalities: Modalities, crop: Crop) -> R
         ValueError: If the layout is unknown, there are no clips, nobody has a wanted modality, or nothing can be
             cropped.
     """
-    given = {each["name"] if isinstance(each, Mapping) else each: each for each in modalities}
+    given = {modality_name(each): each for each in modalities}
     rows, unusable, classes, known = _index(layout, root, [*given, "skeleton"] if given and crop == "person" else given)
     if not rows:
         raise ValueError(f"no recordings of layout {layout} below {root}: check the folder and the file names")
+    rows, unnamed = _nameable(rows)
     changes = {**known, **{name: each for name, each in given.items() if isinstance(each, Mapping)}}
     names = dict.fromkeys(name for row in rows for name in row.files)
     specs = {name: resolve(changes.get(name, name)) for name in (*names, "rgb", "flow", "skeleton")}
@@ -77,7 +79,7 @@ def find_clips(layout: str, root: Path, modalities: Modalities, crop: Crop) -> R
         )
     return RawClips(
         rows=rows,
-        unusable=[("", reason) for reason in unusable] + without,
+        unusable=[("", reason) for reason in unusable] + unnamed + without,
         classes=classes,
         specs=specs,
         crop="person, by joints" if by_joints else crop,
@@ -97,10 +99,28 @@ def _index(layout: str, root: Path, names: Sequence[str] | Mapping[str, Any]) ->
         manifest = read_manifest(root, check_files=False)
         return list(manifest.rows), [], manifest.classes, {}
     if layout not in LAYOUTS and not layout.endswith(".py"):
-        raise ValueError(f"unknown layout {layout!r}: known are {', '.join((*LAYOUTS, *OWN_LAYOUTS))}")
+        names = (*LAYOUTS, *OWN_LAYOUTS)
+        raise ValueError(
+            f"unknown layout {layout!r}{did_you_mean(layout, names)}: known are {', '.join(names)}, or give a Python "
+            "file"
+        )
     known = load_layout(layout)
     rows, unusable = known.index(root)
     return rows, unusable, known.classes, known.specs
+
+
+def _nameable(rows: list[ClipRow]) -> tuple[list[ClipRow], list[tuple[str, str]]]:
+    """The rows that a manifest can hold, which is UTF-8, and which clips it cannot."""
+    kept, unnamed = [], []
+    for row in rows:
+        try:
+            "".join([row.sample, row.label, *map(str, row.files.values())]).encode()
+        except UnicodeEncodeError:
+            reason = "the name of a file or folder of the clip is not UTF-8: rename it; the clip is left out"
+            unnamed.append((row.sample, reason))
+        else:
+            kept.append(row)
+    return kept, unnamed
 
 
 def _select(rows: list[ClipRow], names: list[str]) -> tuple[list[ClipRow], list[tuple[str, str]]]:

@@ -47,7 +47,7 @@ class VideoStream:
     Attributes:
         num_frames: Frames in the file, at least 1.
         rate: Frames per second, or None if the file does not say.
-        size: Height and width in pixels.
+        size: Height and width in pixels, as stored; the frames of a video that is to be shown turned are turned.
         direct: True where any frame is read alone, without passing the others.
 
     Raises:
@@ -185,7 +185,9 @@ class VideoStream:
                 return
 
     def _pixels(self, frame: av.VideoFrame) -> Frame:
-        image = frame.to_ndarray(format=_FORMATS[self._value])
+        image: Frame = frame.to_ndarray(format=_FORMATS[self._value])
+        if turns := round(frame.rotation / 90):  # a telephone held upright records lying images, and says so
+            image = np.ascontiguousarray(np.rot90(image, turns))
         if image.ndim == 2:
             return image[:, :, None]
         return image[:, :, :2] if self._value == "flow" else image

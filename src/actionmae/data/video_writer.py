@@ -34,7 +34,7 @@ _SOURCES = {"color": "rgb24", "gray": "gray", "flow": "rgb24", "depth": "gray16l
 class VideoWriter:
     """A video being written beside its final name; leaving the `with` block renames it into place.
 
-    After an exception in the block nothing is left.
+    After an exception, in the block or at its end, nothing is left.
 
     Args:
         path: `.avi` or `.mkv`.
@@ -74,12 +74,13 @@ class VideoWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None and self._stream is not None:
-            self._container.mux(self._stream.encode(None))
-        self._container.close()
-        if kind is None:
-            self._unfinished.replace(self._path)
-        else:
+        try:
+            if kind is None and self._stream is not None:
+                self._container.mux(self._stream.encode(None))
+            self._container.close()
+            if kind is None:
+                self._unfinished.replace(self._path)
+        finally:
             self._unfinished.unlink(missing_ok=True)
 
     def _add_stream(self, frame: NDArray[Any]) -> Any:
