@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from actionmae.core.modality import ModalitySpec, resolve
+from actionmae.core.modality import ModalitySpec, modality_name, resolve
 from actionmae.data.check_clip import ClipFacts, ClipFiles, read_clip
 from actionmae.data.check_lengths import check_lengths
 from actionmae.data.check_report import CheckReport, Finding
@@ -66,7 +66,7 @@ def check_manifest(
 
 
 def _specs(manifest: Manifest, layout: str, modalities: Sequence[str | Mapping[str, Any]]) -> dict[str, ModalitySpec]:
-    given: dict[str, Any] = {each if isinstance(each, str) else each.get("name", ""): each for each in modalities}
+    given: dict[str, Any] = {modality_name(each): each for each in modalities}
     manifest.require(given)
     changes: dict[str, Any] = dict(load_layout(layout).specs) if layout else {}
     changes |= {name: each for name, each in given.items() if not isinstance(each, str)}

@@ -52,7 +52,7 @@ def test_a_spec_that_does_not_fit_is_refused(change: dict[str, Any], sentence: s
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"name": 5}, "modality name is 5: give a text"),
+        ({"name": 5}, "modality {'name': 5} has no name: give rgb, or {name: rgb, …}"),
         ({"letter": 5}, "modality field 'letter' is 5: give a text"),
         ({"shape": 5}, "field 'shape' is 5: give whole numbers"),
         ({"shape": [3, 2.5, 2]}, "field 'shape' is (3, 2.5, 2): give whole numbers"),

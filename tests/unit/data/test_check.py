@@ -184,5 +184,5 @@ def test_what_is_no_manifest_is_bad_input(manifest: Path, capsys: pytest.Capture
         check_manifest(manifest, workers=0)
     with pytest.raises(ValueError, match="has no column 'ir'"):
         check_manifest(manifest, modalities=["ir"])
-    with pytest.raises(ValueError, match="has no column ''"):
+    with pytest.raises(ValueError, match="has no name: give rgb"):
         check_manifest(manifest, modalities=[{"letter": "X"}])

@@ -85,6 +85,8 @@ def test_impossible_requests_are_refused(raw: Path, tmp_path: Path) -> None:
         prepare("utd_mhad", raw, tmp_path / "out", short_side=8)
     with pytest.raises(ValueError, match="shard is 3/2: give i/n with i in 1…n"):
         prepare("utd_mhad", raw, tmp_path / "out", shard=(3, 2))
+    with pytest.raises(ValueError, match="has no name: give rgb"):
+        prepare("utd_mhad", raw, tmp_path / "out", modalities=[{"num_frames": 8}])
     with pytest.raises(ValueError, match=r"unknown layout 'utd': known are ntu60, .*, folder, manifest"):
         prepare("utd", raw, tmp_path / "out")
     (tmp_path / "empty").mkdir()

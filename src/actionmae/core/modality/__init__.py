@@ -1,7 +1,14 @@
 """Modalities: `ModalitySpec`, the ordered `ModalitySet`, and the registry of known ones. No torch here."""
 
 from actionmae.core.modality.modality_set import ModalitySet
-from actionmae.core.modality.registry import KINECT_V1_MIRROR, KINECT_V2_MIRROR, register, registered, resolve
+from actionmae.core.modality.registry import (
+    KINECT_V1_MIRROR,
+    KINECT_V2_MIRROR,
+    modality_name,
+    register,
+    registered,
+    resolve,
+)
 from actionmae.core.modality.spec import Kind, Mirror, ModalitySpec, Value
 
 __all__ = [
@@ -12,6 +19,7 @@ __all__ = [
     "ModalitySet",
     "ModalitySpec",
     "Value",
+    "modality_name",
     "register",
     "registered",
     "resolve",

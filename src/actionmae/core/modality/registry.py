@@ -35,6 +35,18 @@ def registered() -> tuple[str, ...]:
     return tuple(_REGISTRY)
 
 
+def modality_name(spec: str | Mapping[str, Any]) -> str:
+    """Which modality a setting speaks of: it is a name, or a mapping that has one.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    name = spec.get("name") if isinstance(spec, Mapping) else spec
+    if not isinstance(name, str):
+        raise ValueError(f"modality {spec!r} has no name: give rgb, or {{name: rgb, …}}")
+    return name
+
+
 def resolve(spec: str | ModalitySpec | Mapping[str, Any]) -> ModalitySpec:
     """A spec from a registered name, or from a mapping that changes fields of the registered spec of its `name`.
 
@@ -45,9 +57,7 @@ def resolve(spec: str | ModalitySpec | Mapping[str, Any]) -> ModalitySpec:
     if isinstance(spec, ModalitySpec):
         return spec
     fields = dict(spec) if isinstance(spec, Mapping) else {"name": spec}
-    name = fields.get("name", "")
-    if not isinstance(name, str):
-        raise ValueError(f"modality name is {name!r}: give a text, as in rgb")
+    name = modality_name(fields)
     if name not in _REGISTRY:
         if {"name", "letter", "kind", "shape", "value", "encoder"} <= set(fields):
             return ModalitySpec.from_dict(fields)
