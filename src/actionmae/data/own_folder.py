@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import dataclasses
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from actionmae.data.manifest import ClipRow
+from actionmae.core.choices import did_you_mean
+from actionmae.core.modality import registered
+from actionmae.data.manifest import ClipRow, read_manifest
 from actionmae.data.natural_order import natural_key
 
 _SPLITS = ("train", "val", "test")
+_NOTES = (".txt", ".csv", ".json", ".xml", ".yaml", ".yml", ".md", ".log", ".ini", ".db")
 
 
 def index_folder(root: Path, names: Collection[str]) -> tuple[list[ClipRow], list[str]]:
     """Find the clips `<label>/<clip>/`, or `<split>/<label>/<clip>/` where all folders of `root` are named like splits.
 
     In a clip's folder each file `<modality>.<anything>` or folder `<modality>/` is one recording, in capitals or not;
-    other files (times, notes) are left alone. `<modality>.txt` or `<modality>.csv` beside a recording of that name is
-    its clock.
+    notes and hidden files are left alone, what else is named like no modality is told. `<modality>.txt` or
+    `<modality>.csv` beside a recording of that name is its clock.
 
     Args:
         root: The folder.
@@ -34,7 +39,7 @@ def index_folder(root: Path, names: Collection[str]) -> tuple[list[ClipRow], lis
     tops = _folders(root)
     splits = bool(tops) and all(top.name in _SPLITS for top in tops)
     parts = [(top.name, label) for top in tops for label in _folders(top)] if splits else [("", top) for top in tops]
-    rows, problems = [], []
+    rows, problems, clips = [], [], []
     taken: set[str] = set()
     for split, label in parts:
         for clip in _folders(label):
@@ -47,8 +52,51 @@ def index_folder(root: Path, names: Collection[str]) -> tuple[list[ClipRow], lis
                 problems.append(f"{clip} holds no recording of {', '.join(names)}: name the files like modalities")
             else:
                 taken.add(sample)
+                clips.append(clip)
                 rows.append(ClipRow(sample=sample, label=label.name, split=split, files=files))
-    return rows, problems
+    return rows, [*problems, *_strangers(clips, {*names, *registered()})]
+
+
+def keep_facts(rows: Sequence[ClipRow], manifest: Path) -> list[ClipRow]:
+    """What was written by hand into an earlier manifest, where the folders do not tell it.
+
+    Args:
+        rows: As `index_folder` finds them.
+        manifest: The earlier one, which need not exist; of it subject, camera, setup and split are kept.
+
+    Raises:
+        ValueError: If it can no longer be read.
+    """
+    if not manifest.is_file():
+        return list(rows)
+    before = {row.sample: row for row in read_manifest(manifest, check_files=False).rows}
+    return [
+        dataclasses.replace(
+            row,
+            subject=before[row.sample].subject,
+            camera=before[row.sample].camera,
+            setup=before[row.sample].setup,
+            split=row.split or before[row.sample].split,
+        )
+        if row.sample in before
+        else row
+        for row in rows
+    ]
+
+
+def _strangers(clips: Sequence[Path], names: Collection[str]) -> Iterator[str]:
+    """One sentence for each name of a recording, or what looks like one, that is no modality's."""
+    found: dict[str, list[Path]] = defaultdict(list)
+    for clip in clips:
+        for path in sorted(clip.iterdir()):
+            name = path.stem.lower()
+            if name not in names and path.suffix.lower() not in _NOTES and not path.name.startswith("."):
+                found[name].append(path)
+    for name, paths in found.items():
+        yield (
+            f"{name} is no modality{did_you_mean(name, names)}, and {paths[0]} "
+            f"({len(paths)} of this name) is left out: rename it, or define the modality"
+        )
 
 
 def _folders(root: Path) -> list[Path]:

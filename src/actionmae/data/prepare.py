@@ -18,6 +18,7 @@ from typing import Any
 from actionmae.core.modality import ModalitySpec
 from actionmae.data.journal import Journal, require_settings
 from actionmae.data.manifest import atomic, write_manifest
+from actionmae.data.own_folder import keep_facts
 from actionmae.data.prepare_clip import OUT_IS_FULL, Clip, Problem, prepare_clip
 from actionmae.data.processes import run_in_processes
 from actionmae.data.raw_clips import Crop, find_clips
@@ -62,7 +63,8 @@ def prepare(
 
     Colour and infrared become MJPEG, depth lossless 16-bit PNG, all in `<modality>/<sample>.avi`; what is in that form
     already, and all that is no image, stays where it is. Every image is read. A second call, also after a kill, does
-    only what is missing or has changed. The classes are those of the layout, in its order, that occur.
+    only what is missing or has changed; what was written into the manifest of a folder is kept. The classes are those
+    of the layout, in its order, that occur.
 
     Args:
         layout: Name of the data set's layout, for example utd_mhad; "folder" for one's own recordings in
@@ -99,6 +101,8 @@ def prepare(
     with _room_in(out):
         require_settings(out / "prepare.json", {**settings, "transcode": transcode, "short_side": short_side})
         rows = raw.rows[shard[0] - 1 :: shard[1]]
+        if layout == "folder":
+            rows = keep_facts(rows, out / "manifest.csv")
         jobs = {
             row.sample: Clip(
                 row=row,

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from actionmae.data.own_folder import index_folder
+from actionmae.data.manifest import write_manifest
+from actionmae.data.own_folder import index_folder, keep_facts
 
 
 def _touch(root: Path, *names: str) -> None:
@@ -50,3 +51,32 @@ def test_what_cannot_be_used_is_listed(tmp_path: Path) -> None:
     assert any("holds no recording of rgb, ir: name the files like modalities" in each for each in problems)
     with pytest.raises(FileNotFoundError, match="is no folder: give the folder that holds <label>/<clip>/<modality>"):
         index_folder(tmp_path / "nowhere", ["rgb"])
+
+
+def test_recordings_that_are_named_like_no_modality_are_told_once(tmp_path: Path) -> None:
+    _touch(tmp_path, "a/c1/rgb.avi", "a/c1/dept.mkv", "a/c2/rgb.avi", "a/c2/Dept.mkv", "a/c2/times.txt", "a/c2/ir.avi")
+    rows, (problem,) = index_folder(tmp_path, ["rgb"])
+    assert [set(row.files) for row in rows] == [{"rgb"}, {"rgb"}], "a modality that was not asked for is no stranger"
+    first = tmp_path / "a/c1/dept.mkv"
+    assert problem == (
+        f"dept is no modality (did you mean 'depth'?), and {first} (2 of this name) is left out: rename it, or define "
+        "the modality"
+    )
+
+
+def test_what_was_written_into_an_earlier_manifest_is_kept(tmp_path: Path) -> None:
+    _touch(tmp_path, "a/c1/rgb.avi", "a/c2/rgb.avi")
+    rows, _ = index_folder(tmp_path, ["rgb"])
+    manifest = tmp_path / "manifest.csv"
+    assert keep_facts(rows, manifest) == rows
+    write_manifest(manifest, rows[:1], ["a"])
+    manifest.write_text(manifest.read_text().replace("a_c1,a,,,,,", "a_c1,a,anna,front,lab,test,"))
+    kept, new = keep_facts(rows, manifest)
+    assert (kept.subject, kept.camera, kept.setup, kept.split) == ("anna", "front", "lab", "test")
+    assert kept.files == rows[0].files
+    assert new == rows[1]
+    _touch(tmp_path, "splits/train/a/c1/rgb.avi")
+    (moved,), _ = index_folder(tmp_path / "splits", ["rgb"])
+    write_manifest(manifest, [moved], ["a"])
+    manifest.write_text(manifest.read_text().replace(",train,", ",test,"))
+    assert [row.split for row in keep_facts([moved], manifest)] == ["train"], "folders go before"

@@ -75,6 +75,16 @@ def test_a_recording_that_breaks_later_is_listed(raw: Path, tmp_path: Path) -> N
     assert [(problem.sample, problem.modality) for problem in again.problems] == [("wave_take2", "ir")]
 
 
+def test_what_was_written_into_the_manifest_stays(raw: Path, tmp_path: Path) -> None:
+    manifest = _prepare(raw, tmp_path / "out").manifest
+    manifest.write_text(manifest.read_text().replace("wave_take1,wave,,,,,", "wave_take1,wave,anna,,,test,"))
+    _write(raw / "wave" / "take1", 200)
+    shutil.copytree(raw / "wave" / "take1", raw / "wave" / "take9")
+    _prepare(raw, tmp_path / "out")
+    facts = {row.sample: (row.subject, row.split) for row in read_manifest(manifest).rows}
+    assert facts == {f"wave_take{at}": ("anna", "test") if at == 1 else ("", "") for at in (0, 1, 2, 9)}
+
+
 def test_an_older_recording_stays_prepared(raw: Path, tmp_path: Path) -> None:
     first = _prepare(raw, tmp_path / "out")
     files = read_manifest(first.manifest).rows[0].files
