@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from jaxtyping import Shaped
 from torch import Tensor
 from torch.utils.data import get_worker_info
 
@@ -39,7 +40,7 @@ class ClipSample:
     person_available: dict[str, Tensor] = field(default_factory=dict)
 
 
-def empty_images(spec: ModalitySpec, *batch: int, num_frames: int | None = None) -> Tensor:
+def empty_images(spec: ModalitySpec, *batch: int, num_frames: int | None = None) -> Shaped[Tensor, "*batch T c H W"]:
     """Memory for images as the host stores them, [*batch, T, c, 1.2 H, 1.2 W] uint8 or uint16, to be written.
 
     In a `DataLoader`'s worker it is shared with the training process, so that the batch is not copied once more.

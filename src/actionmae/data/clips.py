@@ -238,9 +238,9 @@ def _read_frames(stream: Stream, spec: ModalitySpec, indices: NDArray[np.int64],
 
 
 def _put(array: _Array, out: _Array | None) -> _Array:
-    """The array, in `out` where that is given."""
+    """A copy of the array, in `out` where that is given: whoever changes it does not change the cache."""
     if out is None:
-        return array
+        return array.copy()
     np.copyto(out, array)
     return out
 
