@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import errno
 import logging
 import os
 import time
@@ -139,11 +140,11 @@ def prepare(
 
 @contextmanager
 def _room_in(out: Path) -> Iterator[None]:
-    """A full disk ends the work at once: every further clip would seem broken."""
+    """A full disk, or no permission to write, ends the work at once: every further clip would seem broken."""
     try:
         yield
     except OSError as error:
-        if error.errno not in OUT_IS_FULL:
+        if error.errno not in (*OUT_IS_FULL, errno.EACCES):
             raise
         raise ValueError(
             f"nothing more can be written into {out} ({os.strerror(error.errno)}): make room, or choose another "

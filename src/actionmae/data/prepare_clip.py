@@ -90,7 +90,7 @@ def prepare_clip(clip: Clip) -> tuple[ClipRow, list[Problem]]:
     """Prepare all recordings of a clip; the row that comes back names only those that are whole.
 
     Raises:
-        OSError: If nothing more can be written (`OUT_IS_FULL`).
+        OSError: If nothing more can be written (`OUT_IS_FULL`, or no permission).
     """
     files, problems = {}, []
     for name, path in clip.row.files.items():
@@ -107,8 +107,11 @@ def prepare_clip(clip: Clip) -> tuple[ClipRow, list[Problem]]:
 
 
 def _problem(clip: Clip, modality: str, error: Exception) -> Problem:
-    """What is wrong with a recording; a full disk says nothing about it, and is raised again."""
+    """What is wrong with a recording; a full disk or a locked folder says nothing about it, and is raised again."""
     if isinstance(error, OSError) and error.errno in OUT_IS_FULL:
+        raise error
+    folder = clip.target(modality).parent
+    if isinstance(error, PermissionError) and folder.is_dir() and not os.access(folder, os.W_OK):
         raise error
     return Problem(sample=clip.row.sample, modality=modality, reason=str(error))
 

@@ -66,6 +66,33 @@ def test_a_disk_that_is_full_when_a_clip_is_noted(raw: Path, tmp_path: Path, mon
         prepare("folder", raw, tmp_path / "out")
 
 
+@pytest.mark.parametrize("where", ["prepare.json", "rgb"])
+def test_a_folder_that_may_not_be_written_into(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def denied(*_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    if where == "rgb":
+        (tmp_path / "out" / "rgb").mkdir(parents=True)
+        monkeypatch.setattr(VideoWriter, "__enter__", denied)
+        monkeypatch.setattr("os.access", lambda path, _: Path(path).name != "rgb")
+    else:
+        monkeypatch.setattr("actionmae.data.prepare.require_settings", denied)
+    with pytest.raises(ValueError, match=r"nothing more can be written into .*out \(Permission denied\): make room"):
+        prepare("folder", raw, tmp_path / "out")
+
+
+def test_a_recording_that_may_not_be_read_is_listed(raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(path: Path, **_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    np.save(raw / "wave" / "take1" / "inertial.npy", np.zeros((9, 6)))
+    monkeypatch.setattr(np, "load", denied)
+    report = prepare("folder", raw, tmp_path / "out")
+    assert [(each.sample, each.modality) for each in report.problems] == [("wave_take1", "inertial")]
+
+
 def test_a_video_that_cannot_be_ended_leaves_nothing(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
     path, noise = tmp_path / "d.avi", np.random.default_rng(0).integers(0, 4000, (2, 64, 64)).astype(np.uint16)
