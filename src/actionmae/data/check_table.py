@@ -16,6 +16,7 @@ def check_table(manifest: Manifest) -> Iterator[Finding]:
     yield from _half_filled_columns(manifest)
     yield from _shared_subjects(manifest)
     yield from _untrained_classes(manifest)
+    yield from _untrained_modalities(manifest)
     yield from _similar_classes(manifest)
     yield from _repeated_recordings(manifest)
 
@@ -53,6 +54,15 @@ def _untrained_classes(manifest: Manifest) -> Iterator[Finding]:
         if name not in trained:
             text = f"class {name} has no training clip: record some or take it out of the classes"
             yield Finding(level="error", kind="untrained_class", text=text)
+
+
+def _untrained_modalities(manifest: Manifest) -> Iterator[Finding]:
+    """Only where the split column divides the clips, as with the classes."""
+    rows = [row for row in manifest.rows if row.split == "train"]
+    for name in manifest.modalities:
+        if rows and not any(name in row.files for row in rows):
+            text = f"no training clip has {name}: fill its cells, or choose modalities without it"
+            yield Finding(level="warning", kind="untrained_modality", modality=name, text=text)
 
 
 def _similar_classes(manifest: Manifest) -> Iterator[Finding]:

@@ -71,7 +71,9 @@ def read_clips(config: DataConfig) -> TrainingClips:
             )
     clips = TrainingClips(modalities=modalities, classes=manifest.classes, splits=Splits(**parts))
     for name, rate in clips.missing_rates().items():
-        if rate > 0:
+        if rate == 1:
+            log.warning("no training clip has %s: its encoder stays as it begins", name)
+        elif rate > 0:
             log.info("%s is missing in %.1f %% of the training clips", name, 100 * rate)
     return clips
 

@@ -94,6 +94,14 @@ def test_half_filled_columns_are_found_and_empty_ones_are_not(manifest: Path) ->
     assert check_manifest(manifest).findings == ()
 
 
+def test_a_modality_without_training_clips_is_found(manifest: Path) -> None:
+    lines = manifest.read_text().splitlines()
+    manifest.write_text("\n".join(line.rpartition(",")[0] + "," if ",train," in line else line for line in lines))
+    (finding,) = check_manifest(manifest).findings
+    assert (finding.level, finding.kind, finding.modality) == ("warning", "untrained_modality", "depth")
+    assert finding.text == "no training clip has depth: fill its cells, or choose modalities without it"
+
+
 def test_covered_cameras_are_flat_and_resting_flow_is_not(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     dark = rng.integers(0, 3, (6, 24, 32)).astype(np.uint8)

@@ -62,6 +62,14 @@ def test_clips_without_any_chosen_modality_are_left_out(manifest: Path) -> None:
     assert len(clips.splits.train) == sum(row.split == "train" for row in read_manifest(manifest).rows) * 2 // 3
 
 
+def test_a_modality_that_no_training_clip_has_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    manifest = write_recordings(tmp_path)
+    lines = manifest.read_text().splitlines()
+    manifest.write_text("\n".join(line.rpartition(",")[0] + "," if ",train," in line else line for line in lines))
+    read_clips(DataConfig(manifest=manifest, modalities=MODALITIES))
+    assert "no training clip has sound: its encoder stays as it begins" in caplog.messages
+
+
 def test_a_modality_without_a_column_is_refused_in_training(manifest: Path) -> None:
     with pytest.raises(ValueError, match="has no column 'rgb'"):
         read_clips(DataConfig(manifest=manifest, modalities=("rgb",)))
