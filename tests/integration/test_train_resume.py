@@ -127,6 +127,10 @@ def test_a_run_in_the_way_is_refused(tmp_path: Path) -> None:
     stranger.write_text("mine")
     run_training(manifest, tmp_path / "run", epochs=1, overwrite=True)
     assert stranger.read_text() == "mine"
+    manifest.write_text(manifest.read_text().replace("clip1,", "clip0,", 1))
+    with pytest.raises(ValueError, match="has sample 'clip0' twice"):
+        run_training(manifest, tmp_path / "run", epochs=1, overwrite=True)
+    assert (tmp_path / "run" / "model" / "model.safetensors").is_file(), "bad input removes no earlier run"
 
 
 def test_resume_with_other_settings_is_refused(tmp_path: Path) -> None:

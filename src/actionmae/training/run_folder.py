@@ -72,8 +72,8 @@ class RunFolder:
             return 0
         return max(0, len(self.metrics.read_text(encoding="utf-8").splitlines()) - 1)
 
-    def prepare(self, settings: Mapping[str, Any], *, resume: bool, overwrite: bool) -> None:
-        """Make the folder ready for a run with these settings and write them down.
+    def check(self, settings: Mapping[str, Any], *, resume: bool, overwrite: bool) -> None:
+        """Refuse a run that must not be written here; nothing is touched.
 
         Raises:
             ValueError: If another run is in the way, or a resumed run was started with other settings.
@@ -89,6 +89,9 @@ class RunFolder:
             )
         if started and resume:
             self._check_same(settings)
+
+    def begin(self, settings: Mapping[str, Any], *, resume: bool) -> None:
+        """Make the folder ready for a run with these settings and write them down; an earlier run goes now."""
         if not resume:
             self._clear()
         self.path.mkdir(parents=True, exist_ok=True)

@@ -96,7 +96,7 @@ def train(
         "score": score,
     }
     if _is_first_process():
-        folder.prepare(settings, resume=resume, overwrite=overwrite)
+        folder.check(settings, resume=resume, overwrite=overwrite)
     if resume and folder.finished and folder.epochs_done >= optim.epochs:
         log.info("run %s is finished", folder.path)
         return folder.model
@@ -120,6 +120,8 @@ def train(
     )
     if engine.compile:
         compile_encoders(network)
+    if _is_first_process():
+        folder.begin(settings, resume=resume)
     _fit(module, folder, clips=clips, data=data, engine=engine, select=select, resume=resume)
     if _is_first_process():
         # Lightning leaves the weights on the CPU.

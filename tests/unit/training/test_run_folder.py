@@ -28,7 +28,7 @@ def test_a_run_without_its_settings_cannot_be_resumed(tmp_path: Path) -> None:
     run.last.parent.mkdir()
     run.last.touch()
     with pytest.raises(ValueError, match=r"has no config.yaml: start again with --overwrite true"):
-        run.prepare({}, resume=True, overwrite=False)
+        run.check({}, resume=True, overwrite=False)
 
 
 def test_meter_means_over_clips() -> None:
