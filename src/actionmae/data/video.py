@@ -99,8 +99,15 @@ class VideoStream:
             raise ValueError(self._broken(wanted[done]))
 
     def read(self, indices: Sequence[int] | NDArray[np.int64]) -> Frame:
-        """See `readers.Stream.read`."""
-        return np.stack(list(self.images(indices)))
+        """See `readers.Stream.read`.
+
+        Raises:
+            ValueError: As `images`, and if the frames differ in size.
+        """
+        images = list(self.images(indices))
+        if len({image.shape for image in images}) > 1:
+            raise ValueError(f"video {self._path} has frames that differ in size: convert it to one size")
+        return np.stack(images)
 
     def _images_at(self, wanted: list[int]) -> Iterator[Frame]:
         """The wanted frames in order; ends early or raises where the file is broken."""
@@ -114,7 +121,7 @@ class VideoStream:
 
     def _open(self) -> av.container.InputContainer:
         try:
-            container = av.open(str(self._path))
+            container = av.open(str(self._path), metadata_errors="ignore")  # a title need not be UTF-8
         except (av.FFmpegError, OSError) as error:
             reason = error.strerror or error
             raise ValueError(f"{self._path} cannot be opened as a video ({reason}): convert or remove it") from error

@@ -122,6 +122,34 @@ def test_a_damaged_file_gives_frames_or_a_value_error(tmp_path: Path, value: Val
     assert 10 < given < 150
 
 
+def test_a_damaged_length_in_a_png_takes_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_depth_video(tmp_path / "d.avi", np.ones((3, 16, 16), np.uint16), 30.0)
+    whole = (tmp_path / "d.avi").read_bytes()
+    at = whole.rindex(b"IDAT") - 4
+    (tmp_path / "d.avi").write_bytes(whole[:at] + b"\x7f" + whole[at + 1 :])  # two gigabytes
+    decoded, imdecode = [], cv2.imdecode
+    monkeypatch.setattr("cv2.imdecode", lambda data, flags: decoded.append(len(data)) or imdecode(data, flags))
+    with pytest.raises(ValueError, match=r"d\.avi cannot be decoded at frame 2"):
+        VideoStream(tmp_path / "d.avi", "depth").read([0, 1, 2])
+    assert len(decoded) == 2
+
+
+def test_frames_of_different_sizes_are_no_array(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_gray_video(tmp_path / "g.avi", np.zeros((2, 16, 16), np.uint8), 30.0)
+    images = [np.zeros((16, 16, 1), np.uint8), np.zeros((8, 16, 1), np.uint8)]
+    monkeypatch.setattr(VideoStream, "images", lambda self, indices: iter(images))
+    with pytest.raises(ValueError, match=r"g\.avi has frames that differ in size: convert it to one size"):
+        VideoStream(tmp_path / "g.avi", "gray").read([0, 1])
+
+
+def test_a_title_need_not_be_utf8(tmp_path: Path) -> None:
+    write_gray_video(tmp_path / "g.mkv", np.zeros((3, 16, 16), np.uint8), 30.0)
+    whole = (tmp_path / "g.mkv").read_bytes()
+    assert b"Lavf" in whole
+    (tmp_path / "g.mkv").write_bytes(whole.replace(b"Lavf", b"K\xfcns"))
+    assert VideoStream(tmp_path / "g.mkv", "gray").num_frames == 3
+
+
 def test_no_more_is_read_of_a_damaged_avi_than_a_header_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_gray_video(tmp_path / "g.avi", np.zeros((3, 16, 16), np.uint8), 30.0)
     whole = (tmp_path / "g.avi").read_bytes()
