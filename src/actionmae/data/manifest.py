@@ -99,6 +99,10 @@ def read_manifest(path: Path | str, *, check_files: bool = True) -> Manifest:
             a split is unknown, a row has too many cells or no file at all, or the text is not UTF-8.
     """
     path = Path(path)
+    if path.is_dir():
+        raise FileNotFoundError(
+            f"manifest {path} is a folder: give the CSV in it, or make one with 'actionmae prepare'"
+        )
     if not path.is_file():
         raise FileNotFoundError(f"manifest {path} does not exist: give a CSV, or write one with 'actionmae prepare'")
     columns, table = _read_table(path)

@@ -60,7 +60,7 @@ def find_clips(layout: str, root: Path, modalities: Modalities, crop: Crop) -> R
     given = {modality_name(each): each for each in modalities}
     rows, unusable, classes, known = _index(layout, root, [*given, "skeleton"] if given and crop == "person" else given)
     if not rows:
-        raise ValueError(f"no recordings of layout {layout} below {root}: check the folder and the file names")
+        raise ValueError(f"no recordings of layout {layout} below {root}: {_how_they_look(layout)}")
     rows, unnamed = _nameable(rows)
     changes = {**known, **{name: each for name, each in given.items() if isinstance(each, Mapping)}}
     names = dict.fromkeys(name for row in rows for name in row.files)
@@ -85,6 +85,11 @@ def find_clips(layout: str, root: Path, modalities: Modalities, crop: Crop) -> R
         crop="person, by joints" if by_joints else crop,
         crop_sources=sources,
     )
+
+
+def _how_they_look(layout: str) -> str:
+    example = "<label>/<clip>/<modality>.*" if layout == "folder" else load_layout(layout).example
+    return f"a recording is named like {example}" if example else "check the folder and the file names"
 
 
 _Found = tuple[list[ClipRow], list[str], tuple[str, ...], Mapping[str, Any]]

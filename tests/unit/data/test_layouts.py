@@ -236,6 +236,26 @@ def test_uwa3d_tells_what_it_leaves_out(tmp_path: Path) -> None:
     assert len(problems) == 4
 
 
+def test_one_view_alone_is_found_when_it_is_the_root(raw: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    view = next(raw["nw_ucla"].rglob("view_1"))
+    rows, _ = load_layout("nw_ucla").index(view)
+    assert rows
+    assert {row.camera for row in rows} == {"1"}
+    monkeypatch.chdir(view)
+    assert len(load_layout("nw_ucla").index(Path())[0]) == len(rows)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_example_of_a_name_is_one(layout: str, tmp_path: Path) -> None:
+    file = tmp_path / load_layout(layout).example
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if file.suffix == ".jpg":
+        image(file)
+    file.touch()
+    rows, problems = load_layout(layout).index(tmp_path)
+    assert len(rows) + len(problems) == 1  # found, if not whole: two of the examples are one stream of several
+
+
 def test_nw_ucla_tells_what_it_leaves_out(tmp_path: Path) -> None:
     image(tmp_path / "view_1/a07_s01_e00/frame_1_tc_5_rgb.jpg")
     image(tmp_path / "view_2/a01_s01_e00/notes.md")

@@ -90,7 +90,14 @@ def test_impossible_requests_are_refused(raw: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"unknown layout 'utd': known are ntu60, .*, folder, manifest"):
         prepare("utd", raw, tmp_path / "out")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match="no recordings of layout utd_mhad below"):
+    with pytest.raises(ValueError, match=r"layout folder below .*: a recording is named like <label>/<clip>/"):
+        prepare("folder", tmp_path / "empty", tmp_path / "out")
+    (tmp_path / "plain.py").write_text("CLASSES, PROTOCOLS = ('a',), {}\ndef index(root): return [], []")
+    with pytest.raises(ValueError, match=r"plain\.py below .*: check the folder and the file names"):
+        prepare(str(tmp_path / "plain.py"), tmp_path / "empty", tmp_path / "out")
+    with pytest.raises(FileNotFoundError, match=r"empty is a folder: give the CSV in it, or make one"):
+        prepare("manifest", tmp_path / "empty", tmp_path / "out")
+    with pytest.raises(ValueError, match=r"layout utd_mhad below .*: a recording is named like a1_s1_t1_depth\.mat"):
         prepare("utd_mhad", tmp_path / "empty", tmp_path / "out")
     (tmp_path / "empty" / "a1_s1_t1_depth.mat").write_bytes(b"broken")
     with pytest.raises(ValueError, match=r"none of the 1 clips below .* can be read"):

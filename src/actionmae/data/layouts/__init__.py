@@ -1,8 +1,8 @@
 """How public data sets name and divide their recordings: one small module each, loaded when asked for. No torch.
 
-A layout module has `CLASSES` (class names in order), `PROTOCOLS` (name → `Protocol`), optionally `SPECS` (changes to
-the registered modalities which this data set needs, as `ModalitySet` takes them) and `index(root) -> (rows, problems)`,
-problems being one sentence for each thing that cannot be used.
+A layout module has `CLASSES` (class names in order), `PROTOCOLS` (name → `Protocol`) and `index(root) -> (rows,
+problems)`, problems being one sentence for each thing that cannot be used; optionally `SPECS` (changes to the
+registered modalities which this data set needs, as `ModalitySet` takes them) and `EXAMPLE` (how a recording is named).
 
 Wherever a layout is named, the path of a Python file with these will do: `my_layout.py`, and for its protocols
 `my_layout.py/cross-subject`.
@@ -35,6 +35,7 @@ class Layout:
     classes: tuple[str, ...]
     protocols: Mapping[str, Protocol]
     specs: Mapping[str, Mapping[str, Any]]
+    example: str
     index: Callable[[Path], tuple[list[ClipRow], list[str]]]
 
 
@@ -67,6 +68,7 @@ def load_layout(name: str) -> Layout:
         classes=tuple(module.CLASSES),
         protocols=module.PROTOCOLS,
         specs=getattr(module, "SPECS", {}),
+        example=getattr(module, "EXAMPLE", ""),
         index=module.index,
     )
 

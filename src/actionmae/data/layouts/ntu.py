@@ -36,6 +36,8 @@ PROTOCOLS: dict[str, Protocol] = {
 }
 """Cross-subject and cross-view of NTU RGB+D 60; cross-subject-120 and cross-setup of NTU RGB+D 120."""
 
+EXAMPLE = "S001C001P001R001A001_rgb.avi"
+
 
 def index(root: Path) -> tuple[list[ClipRow], list[str]]:
     """Find every sample below `root` (see `ntu_files.find_samples`).

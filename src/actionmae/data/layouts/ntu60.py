@@ -18,6 +18,8 @@ PROTOCOLS = {
 }
 """The official ones; the paper uses cross-subject (§4.2)."""
 
+EXAMPLE = "S001C001P001R001A001_rgb.avi"
+
 
 def index(root: Path) -> tuple[list[ClipRow], list[str]]:
     """Find its samples below `root` (see `ntu_files.find_samples`); samples of NTU RGB+D 120 beside them are left out.

@@ -44,6 +44,7 @@ SPECS = {"skeleton": {"name": "skeleton", "shape": (1, 20, 3), "mirror": KINECT_
 
 _PATTERNS = {"rgb": "*_rgb.jpg", "depth": "*_depth.png", "skeleton": "*_skeletons.txt"}
 _PUBLISHED = Published(title="NW-UCLA", recordings=1475, modalities=tuple(_PATTERNS), by="camera", groups="123")
+EXAMPLE = "view_1/a01_s01_e00/frame_1_tc_0_rgb.jpg"
 _CLIP = re.compile(r"a(\d+)_s(\d+)_e(\d+)")
 
 
@@ -62,9 +63,9 @@ def index(root: Path) -> tuple[list[ClipRow], list[str]]:
     if not root.is_dir():
         raise FileNotFoundError(f"{root} is no folder: give the folder that holds NW-UCLA's view_1, view_2 and view_3")
     rows, problems = [], []
-    for folder in sorted(root.rglob("view_*/a*_s*_e*"), key=lambda path: natural_key(str(path))):
+    for folder in sorted(root.resolve().rglob("a*_s*_e*"), key=lambda path: natural_key(str(path))):
         match, view = _CLIP.fullmatch(folder.name), folder.parent.name.removeprefix("view_")
-        if match is None:
+        if match is None or view == folder.parent.name:
             continue
         action, subject = int(match[1]), int(match[2])
         if action not in _ACTIONS or view not in ("1", "2", "3"):

@@ -60,6 +60,7 @@ _COLUMNS = {"color.avi": "rgb", "depth.mat": "depth", "skeleton.mat": "skeleton"
 _PUBLISHED = Published(
     title="UTD-MHAD", recordings=861, modalities=tuple(_COLUMNS.values()), by="subject", groups="12345678"
 )
+EXAMPLE = "a1_s1_t1_depth.mat"
 _NAME = re.compile(r"(a(\d+)_s(\d+)_t(\d+))_(color\.avi|depth\.mat|skeleton\.mat|inertial\.mat)")
 
 

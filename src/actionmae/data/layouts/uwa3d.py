@@ -54,6 +54,8 @@ _PUBLISHED = Published(
     groups="1234",
 )
 
+EXAMPLE = "UWA3D-RGB/a01_s01_v01_e01/001,.jpg"
+
 
 def index(root: Path) -> tuple[list[ClipRow], list[str]]:
     """Find the clips below `root`, and cut RGB and depth to the frames that both have.
