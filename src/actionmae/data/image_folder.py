@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from actionmae.core.modality import Value
 from actionmae.data.frame_files import list_frames
+from actionmae.data.levels import eight_bits
 
 _ENDINGS = (".jpg", ".jpeg", ".png")
 _PNG_START = b"\x89PNG\r\n\x1a\n"
@@ -34,6 +35,7 @@ class ImageFolder:
         value: What the images mean: color [n, h, w, 3], gray [n, h, w, 1], flow [n, h, w, 2] (red and green) uint8;
             depth [n, h, w, 1] uint16 millimetres.
         rate: Frames per second, or None if unknown.
+        value_range: (black, white) of 16-bit gray; see `levels.eight_bits`.
 
     Attributes:
         num_frames: Images in the folder, at least 1.
@@ -43,11 +45,18 @@ class ImageFolder:
         ValueError: If the folder holds no image, or not every frame that `path` asks for.
     """
 
-    def __init__(self, path: Path, value: Value, rate: float | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        value: Value,
+        rate: float | None = None,
+        value_range: tuple[float, float] | None = None,
+    ) -> None:
         self._files = list_frames(path, _ENDINGS)
         if not self._files:
             raise ValueError(f"folder {path} holds no images: give a folder of numbered .png or .jpg files")
         self._value = value
+        self._value_range = value_range if value == "gray" else None
         self.num_frames = len(self._files)
         self.rate = rate
         self._size: tuple[int, int] | None = None  # (height, width) of what `read` gives, once that is known
@@ -90,9 +99,9 @@ class ImageFolder:
             if image.dtype != np.uint16 or image.ndim != 2:
                 raise ValueError(f"image {file} is {image.dtype} {image.shape}: depth needs 16-bit gray PNG")
             return image[:, :, None]
-        if image.dtype != np.uint8:
-            image = np.right_shift(image, 8)  # 16-bit infrared or colour: the upper byte
-        return _channels(image.astype(np.uint8), self._value)
+        if image.dtype not in (np.uint8, np.uint16):
+            raise ValueError(f"image {file} is {image.dtype}: give images of 8 or 16 bits")
+        return _channels(eight_bits(image, self._value_range), self._value)
 
 
 def _png_size(file: Path) -> tuple[int, int]:

@@ -25,6 +25,7 @@ from actionmae.core.modality import ModalitySpec
 from actionmae.data.clock import split_clock
 from actionmae.data.frame_files import on_disk
 from actionmae.data.image_folder import ImageFolder
+from actionmae.data.levels import eight_bits
 from actionmae.data.mat_files import read_mat
 from actionmae.data.skeleton_frames import read_skeleton_frames
 from actionmae.data.skeleton_text import read_skeleton_text
@@ -157,7 +158,9 @@ def _open(path: Path, place: Path, spec: ModalitySpec) -> Stream:
             array = np.moveaxis(array, -1, 0)
         return ArrayStream(_as_kind(path, array, spec), spec.rate)
     if spec.kind == "frames":
-        return ImageFolder(path, spec.value, spec.rate) if place.is_dir() else VideoStream(path, spec.value)
+        if place.is_dir():
+            return ImageFolder(path, spec.value, spec.rate, spec.value_range)
+        return VideoStream(path, spec.value, spec.value_range)
     if spec.kind == "joints" and suffix == ".skeleton":
         persons, joints, _ = spec.shape
         return ArrayStream(read_skeleton_text(path, num_persons=persons, num_joints=joints), spec.rate)
@@ -214,6 +217,8 @@ def _as_images(path: Path, array: Array, spec: ModalitySpec) -> Array:
     dtype = np.uint16 if spec.value == "depth" else np.uint8
     if array.ndim == 3:
         array = array[..., None]
+    if spec.value == "gray" and array.dtype == np.uint16:
+        array = eight_bits(array, spec.value_range)
     if array.ndim != 4 or array.shape[3] != channels:
         raise ValueError(f"{path} has shape {array.shape}: {spec.name} needs (time, height, width, {channels})")
     if array.dtype != dtype and not (dtype == np.uint16 and array.dtype == np.int16 and array.min() >= 0):

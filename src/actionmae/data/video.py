@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from actionmae.core.modality import Value
 from actionmae.data.avi_frames import find_frames
+from actionmae.data.levels import eight_bits
 from actionmae.data.video_writer import write_color_video as write_color_video
 from actionmae.data.video_writer import write_depth_video as write_depth_video
 from actionmae.data.video_writer import write_gray_video as write_gray_video
@@ -43,6 +44,7 @@ class VideoStream:
         path: The file.
         value: What the frames mean: color [n, h, w, 3] and gray [n, h, w, 1] uint8, flow [n, h, w, 2] uint8 (the red
             and green channels), depth [n, h, w, 1] uint16 (needs a 16-bit gray video: PNG in AVI, FFV1 in Matroska).
+        value_range: (black, white) of 16-bit gray; see `levels.eight_bits`.
 
     Attributes:
         num_frames: Frames in the file, at least 1.
@@ -55,11 +57,12 @@ class VideoStream:
         ValueError: If it is no video, has no frames, is cut off, or is not 16-bit gray although `value` is depth.
     """
 
-    def __init__(self, path: Path, value: Value) -> None:
+    def __init__(self, path: Path, value: Value, value_range: tuple[float, float] | None = None) -> None:
         if not path.is_file():
             raise FileNotFoundError(f"video {path} does not exist: check the manifest's cell")
         self._path = path
         self._value = value
+        self._value_range = value_range if value == "gray" else None
         self._images = find_frames(path, value)
         self.direct = self._images is not None
         if self._images is not None:
@@ -192,7 +195,10 @@ class VideoStream:
                 return
 
     def _pixels(self, frame: av.VideoFrame) -> Frame:
-        image: Frame = frame.to_ndarray(format=_FORMATS[self._value])
+        ranged = self._value_range is not None and frame.format.name.startswith("gray16")
+        image: Frame = frame.to_ndarray(format="gray16le" if ranged else _FORMATS[self._value])
+        if ranged:
+            image = eight_bits(image, self._value_range)
         if turns := round(frame.rotation / 90):  # a telephone held upright records lying images, and says so
             image = np.ascontiguousarray(np.rot90(image, turns))
         if image.ndim == 2:

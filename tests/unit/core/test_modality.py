@@ -41,7 +41,10 @@ THERMAL: dict[str, Any] = {
         ({"kind": "features", "value": "raw", "shape": (3, 4)}, "(features) has shape (3, 4): give (C,)"),
         ({"num_frames": 0}, "has num_frames 0: give at least 1"),
         ({"value": "metres"}, "(frames) has value 'metres': choose one of color, gray, depth, flow"),
-        ({"value": "depth", "value_range": (5.0, 5.0)}, "has value_range (5.0, 5.0): give near < far"),
+        (
+            {"value": "depth", "value_range": (5.0, 5.0)},
+            "has value_range (5.0, 5.0): give two numbers, the smaller",
+        ),
     ],
 )
 def test_a_spec_that_does_not_fit_is_refused(change: dict[str, Any], sentence: str) -> None:
@@ -57,7 +60,10 @@ def test_a_spec_that_does_not_fit_is_refused(change: dict[str, Any], sentence: s
         ({"shape": 5}, "field 'shape' is 5: give whole numbers"),
         ({"shape": [3, 2.5, 2]}, "field 'shape' is (3, 2.5, 2): give whole numbers"),
         ({"num_frames": "8"}, "field 'num_frames' is '8': give a whole number"),
-        ({"value_range": [500]}, "field 'value_range' is (500,): give near and far in millimetres, or null"),
+        (
+            {"value_range": [500]},
+            "field 'value_range' is (500,): give two numbers, or null",
+        ),
         ({"rate": -1}, "field 'rate' is -1: give a number above 0, or null"),
         ({"mirror": 5}, "field 'mirror' is 5: give lists of whole numbers for permutation and negate, or null"),
         ({"mirror": {"axis": [0]}}, "field 'mirror' is {'axis': [0]}: give lists of whole numbers"),

@@ -52,7 +52,8 @@ class ModalitySpec:
         value: What the stored numbers mean and so how they become float: color (uint8, ImageNet mean and std),
             gray (uint8, one channel replicated), depth (uint16 millimetres, JET-coloured), flow (uint8, 128 = no
             motion), metres (joints), raw (as stored).
-        value_range: Depth: (near, far) in millimetres mapped onto the JET scale; None = each clip's own range.
+        value_range: Depth: (near, far) in millimetres mapped onto the JET scale; None = each clip's own range. Gray
+            recorded with 16 bits: (black, white) as stored, mapped onto 0–255; None = the upper byte.
         rate: Frames (samples) per second where the file does not say, or None if unknown.
         encoder: Default encoder: a timm or torchvision name for frames, "joints", "signal" or "features" otherwise.
         mirror: How it is mirrored; None = a clip that has this modality is never flipped.
@@ -95,7 +96,7 @@ class ModalitySpec:
             )
         if self.value_range is not None and not self.value_range[0] < self.value_range[1]:
             raise ValueError(
-                f"modality {self.name!r} has value_range {self.value_range}: give near < far in millimetres"
+                f"modality {self.name!r} has value_range {self.value_range}: give two numbers, the smaller one first"
             )
 
     def to_dict(self) -> dict[str, Any]:
@@ -155,7 +156,10 @@ _TEXT = (lambda value: isinstance(value, str), "a text")
 _FORMS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "shape": (_whole, "whole numbers"),
     "num_frames": (lambda value: isinstance(value, int), "a whole number"),
-    "value_range": (lambda value: value is None or _near_far(value), "near and far in millimetres, or null"),
+    "value_range": (
+        lambda value: value is None or _near_far(value),
+        "two numbers, or null",
+    ),
     "rate": (
         lambda value: value is None or (isinstance(value, int | float) and value > 0),
         "a number above 0, or null",
