@@ -11,6 +11,7 @@ from actionmae.data.check_clip import ClipFacts, ClipFiles, read_clip
 from actionmae.data.check_lengths import check_lengths
 from actionmae.data.check_report import CheckReport, Finding
 from actionmae.data.check_table import check_table
+from actionmae.data.image_folder import describe_lost
 from actionmae.data.layouts import load_layout
 from actionmae.data.manifest import Manifest, read_manifest
 from actionmae.data.processes import run_in_processes
@@ -82,6 +83,8 @@ def _of_clip(facts: ClipFacts) -> Iterator[Finding]:
     for name, (flat, total) in facts.flat.items():
         level = "error" if flat == total else "warning"
         yield finding(level, "flat_frames", f" {name}: {flat} of {total} frames have one value everywhere", name)
+    for name, lost in facts.lost.items():
+        yield finding("warning", "lost_frames", f" {name}: the folder lacks {describe_lost(lost)}", name)
     if facts.no_moment:
         yield finding("error", "clocks", f": {facts.no_moment}")
     if facts.shared < _SHARED:

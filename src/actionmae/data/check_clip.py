@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from actionmae.core.modality import ModalitySpec
 from actionmae.data.alignment import Alignment
+from actionmae.data.image_folder import ImageFolder
 from actionmae.data.readers import Stream, frame_times, frames_of, open_stream
 
 _NOISE = 3
@@ -55,6 +56,7 @@ class ClipFacts:
         sample: Name.
         unreadable: Why, by modality.
         flat: Images of one value everywhere and images in all, by modality; only where there are some.
+        lost: Numbers of missing images, by modality; only where there are some.
         lengths: Of the recordings without a clock; "clocks" is what those with one have in common.
         no_moment: Why the clocks do not fit each other, or empty.
         shared: Share of the recordings with clocks that lies in the clip, the largest of them.
@@ -63,6 +65,7 @@ class ClipFacts:
     sample: str
     unreadable: dict[str, str] = dataclasses.field(default_factory=dict)
     flat: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
+    lost: dict[str, list[int]] = dataclasses.field(default_factory=dict)
     lengths: dict[str, Length] = dataclasses.field(default_factory=dict)
     no_moment: str = ""
     shared: float = 1.0
@@ -82,6 +85,8 @@ def read_clip(clip: ClipFiles) -> ClipFacts:
             continue
         if flat:
             facts.flat[name] = flat, stream.num_frames
+        if isinstance(stream, ImageFolder) and stream.lost:
+            facts.lost[name] = stream.lost
         if frame_times(stream) is not None:
             clocked[name] = stream
         else:

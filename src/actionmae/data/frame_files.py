@@ -12,7 +12,7 @@ A frame's number is the first one in its file's name; files are sorted as number
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -56,6 +56,28 @@ def list_frames(cell: Path, endings: tuple[str, ...]) -> list[Path]:
         if lost:
             raise ValueError(f"frame {min(lost)} of {cell} is missing: copy the folder again, or prepare anew")
     return sorted(files, key=lambda file: natural_key(file.name))
+
+
+def missing_numbers(cell: Path, files: Sequence[Path]) -> list[int]:
+    """The numbers between those of the first and the last file that no file has: frames that were lost.
+
+    Every second or third number is no loss. Where the cell names the numbers, or the names count no frames (the time of
+    day, say), nothing can be said.
+
+    Args:
+        cell: See the table above.
+        files: Its files in order.
+    """
+    numbers = [frame_number(file) for file in files]
+    if _parts(cell)[2] is not None or None in numbers or len(numbers) < 2:
+        return []
+    first, *rest = (int(number) for number in numbers if number is not None)
+    steps = [after - before for before, after in zip([first, *rest], rest, strict=False)]
+    step = min(steps)
+    if step < 1 or any(each % step for each in steps):
+        return []
+    lost = sorted(set(range(first, rest[-1], step)) - {first, *rest})
+    return lost if len(lost) < len(numbers) else []  # as many lost as found: a choice of frames
 
 
 def with_numbers(cell: Path, numbers: Iterable[int]) -> Path:

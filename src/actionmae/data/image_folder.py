@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actionmae.core.modality import Value
-from actionmae.data.frame_files import list_frames
+from actionmae.data.frame_files import list_frames, missing_numbers
 from actionmae.data.levels import eight_bits
 
 _ENDINGS = (".jpg", ".jpeg", ".png")
@@ -40,6 +40,7 @@ class ImageFolder:
     Attributes:
         num_frames: Images in the folder, at least 1.
         rate: As given.
+        lost: Numbers that no image has although smaller and larger ones are there; see `missing_numbers`.
 
     Raises:
         ValueError: If the folder holds no image, or not every frame that `path` asks for.
@@ -55,6 +56,7 @@ class ImageFolder:
         self._files = list_frames(path, _ENDINGS)
         if not self._files:
             raise ValueError(f"folder {path} holds no images: give a folder of numbered .png or .jpg files")
+        self.lost = missing_numbers(path, self._files)
         self._value = value
         self._value_range = value_range if value == "gray" else None
         self.num_frames = len(self._files)
@@ -102,6 +104,15 @@ class ImageFolder:
         if image.dtype not in (np.uint8, np.uint16):
             raise ValueError(f"image {file} is {image.dtype}: give images of 8 or 16 bits")
         return _channels(eight_bits(image, self._value_range), self._value)
+
+
+def describe_lost(lost: Sequence[int]) -> str:
+    """The numbers that a folder lacks, in words."""
+    return (
+        f"frame {lost[0]}"
+        if len(lost) == 1
+        else f"{len(lost)} frames between {min(lost, default=0)} and {max(lost, default=0)}"
+    )
 
 
 def _png_size(file: Path) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from actionmae.core.modality import ModalitySpec
 from actionmae.data.clock import split_clock
 from actionmae.data.crop_source import CropSource
 from actionmae.data.frame_files import on_disk
+from actionmae.data.image_folder import ImageFolder, describe_lost
 from actionmae.data.manifest import ClipRow
 from actionmae.data.readers import Stream, frames_of, open_stream
 from actionmae.data.transcode import is_current, is_ready, transcode, write_flow
@@ -98,6 +99,8 @@ def prepare_clip(clip: Clip) -> tuple[ClipRow, list[Problem]]:
             files[name] = _prepare_file(clip, name, path)
         except (ValueError, OSError) as error:
             problems.append(_problem(clip, name, error))
+        else:
+            problems += _lost(clip, name, path)
     if clip.flow and "rgb" in files and "flow" not in files:
         try:
             files["flow"] = _derive_flow(clip, files["rgb"])
@@ -114,6 +117,14 @@ def _problem(clip: Clip, modality: str, error: Exception) -> Problem:
     if isinstance(error, PermissionError) and folder.is_dir() and not os.access(folder, os.W_OK):
         raise error
     return Problem(sample=clip.row.sample, modality=modality, reason=str(error))
+
+
+def _lost(clip: Clip, modality: str, cell: Path) -> list[Problem]:
+    """Images missing in the middle of a folder: the others are used, and whoever copied them is told."""
+    spec = clip.specs[modality]
+    lost = ImageFolder(cell, spec.value).lost if spec.kind == "frames" and cell.is_dir() else []
+    reason = f"{cell} lacks {describe_lost(lost)}: copy it again; what is there was used"
+    return [Problem(sample=clip.row.sample, modality=modality, reason=reason)] if lost else []
 
 
 def _prepare_file(clip: Clip, name: str, path: Path) -> Path:

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from actionmae.core.modality import resolve
-from actionmae.data.frame_files import frame_number, list_frames, on_disk, with_numbers
+from actionmae.data.check import check_manifest
+from actionmae.data.frame_files import frame_number, list_frames, missing_numbers, on_disk, with_numbers
 from actionmae.data.image_folder import ImageFolder
 from actionmae.data.manifest import ClipRow, read_manifest, write_manifest
+from actionmae.data.prepare import prepare
 from actionmae.data.readers import open_stream
 from actionmae.data.skeleton_frames import read_skeleton_frames
 
@@ -50,6 +52,47 @@ def test_numbers_take_the_frames_that_all_streams_have(clip: Path) -> None:
 def test_a_frame_that_was_asked_for_must_be_there(clip: Path) -> None:
     with pytest.raises(ValueError, match=r"frame 1 of .*#1-4 is missing: copy the folder again"):
         ImageFolder(with_numbers(clip / "*_depth.png", range(1, 5)), "depth")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "lost"),
+    [
+        ([0, 1, 2, 3], []),
+        ([3, 4, 6, 7, 10], [5, 8, 9]),
+        ([0, 2, 4, 6, 10], [8]),  # every second frame was kept
+        ([5], []),
+        ([0, 1, 7, 20, 33], []),  # a choice of frames
+        ([933, 967, 1000, 1034], []),  # the time of day
+        ([1, 1, 1], []),  # a camera's number
+    ],
+)
+def test_lost_frames_are_told_from_their_numbers(numbers: list[int], lost: list[int]) -> None:
+    files = [Path("clip") / f"f{number}_{at}.png" for at, number in enumerate(numbers)]
+    assert missing_numbers(Path("clip"), files) == lost
+    assert missing_numbers(Path("clip#0-9"), files) == []
+    assert missing_numbers(Path("clip"), [Path("clip/a.png"), *files]) == []
+
+
+def test_check_and_prepare_tell_what_a_folder_lacks(tmp_path: Path) -> None:
+    root = tmp_path / "recordings"
+    folder = root / "walk" / "a" / "depth"
+    folder.mkdir(parents=True)
+    image = np.random.default_rng(0).integers(500, 900, (32, 32)).astype(np.uint16)
+    for number in (0, 1, 3, 4):
+        cv2.imwrite(str(folder / f"MDepth-{number:08d}.png"), image)
+    report = prepare("folder", root, tmp_path / "out")
+    [problem] = report.problems
+    assert problem.reason.endswith("depth lacks frame 2: copy it again; what is there was used")
+    assert open_stream(read_manifest(report.manifest).rows[0].files["depth"], resolve("depth")).num_frames == 4
+    raw = prepare("folder", root, tmp_path / "raw", transcode=False)
+    (folder / "MDepth-00000003.png").unlink()
+    [finding] = [each for each in check_manifest(raw.manifest).findings if each.kind == "lost_frames"]
+    assert finding.text == "walk_a depth: the folder lacks 2 frames between 2 and 3"
+    for number in (2, 3):
+        cv2.imwrite(str(folder / f"MDepth-{number:08d}.png"), image)
+    report = prepare("folder", root, tmp_path / "out")
+    assert report.problems == ()
+    assert open_stream(read_manifest(report.manifest).rows[0].files["depth"], resolve("depth")).num_frames == 5
 
 
 def test_a_folder_whose_own_name_looks_like_numbers_is_a_folder(tmp_path: Path) -> None:
