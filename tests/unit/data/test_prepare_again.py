@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,8 +38,8 @@ def raw(tmp_path: Path) -> Path:
     return tmp_path / "raw"
 
 
-def _prepare(raw: Path, out: Path, **arguments: object) -> PrepareReport:
-    return prepare("folder", raw, out, short_side=32, **arguments)  # type: ignore[arg-type]
+def _prepare(raw: Path, out: Path, **arguments: Any) -> PrepareReport:
+    return prepare("folder", raw, out, short_side=32, **arguments)
 
 
 def _level(cell: Path, name: str = "rgb") -> float:
@@ -104,13 +105,13 @@ def test_another_root_does_not_mix_into_the_folder(raw: Path, tmp_path: Path, mo
 
 
 @pytest.mark.parametrize("change", [{"crop": "person"}, {"transcode": False}, {"short_side": 48}])
-def test_other_settings_are_refused(raw: Path, tmp_path: Path, change: dict[str, object]) -> None:
+def test_other_settings_are_refused(raw: Path, tmp_path: Path, change: dict[str, Any]) -> None:
     clip = raw / "wave" / "take0"
     np.save(clip / "depth.npy", np.pad(np.full((4, 8, 8), 2000, np.uint16), ((0, 0), (8, 8), (8, 8))))
     _prepare(raw, tmp_path / "out")
     ((name, value),) = change.items()
     with pytest.raises(ValueError, match=f"was prepared with {name} .*, not {value}: give the same, or another out"):
-        prepare("folder", raw, tmp_path / "out", **{"short_side": 32, **change})  # type: ignore[arg-type]
+        prepare("folder", raw, tmp_path / "out", **{"short_side": 32, **change})
 
 
 def test_modalities_and_flow_may_come_later(raw: Path, tmp_path: Path) -> None:
