@@ -15,6 +15,7 @@ from actionmae.data.image_folder import ImageFolder, describe_lost
 from actionmae.data.manifest import ClipRow
 from actionmae.data.readers import Stream, frames_of, open_stream
 from actionmae.data.transcode import is_current, is_ready, transcode, write_flow
+from actionmae.data.video import VideoStream
 
 OUT_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors that only writing gives, and that every further clip would give, too."""
@@ -138,10 +139,25 @@ def _prepare_file(clip: Clip, name: str, path: Path) -> Path:
         return path
     if spec.kind == "frames" and (clip.transcode or find_box):
         current = is_current(target, clip.sources(name))
-        path = transcode(path, spec, target, short_side=clip.short_side, find_box=find_box, current=current)
+        seconds = _seconds(clip) if stream.rate is None and not current else None
+        path = transcode(
+            path, spec, target, short_side=clip.short_side, find_box=find_box, current=current, seconds=seconds
+        )
         stream = open_stream(path, spec)
     _read_ends(stream)
     return path
+
+
+def _seconds(clip: Clip) -> float | None:
+    """How long the clip is by its first video that can be read; None = it has none."""
+    for name, cell in clip.row.files.items():
+        try:
+            stream = VideoStream(cell, clip.specs[name].value) if cell.suffix and cell.is_file() else None
+        except (ValueError, OSError):  # another kind of file, or a broken one, which is told in its own turn
+            continue
+        if stream is not None and stream.rate:
+            return stream.num_frames / stream.rate
+    return None
 
 
 def _read_ends(stream: Stream) -> None:

@@ -19,7 +19,8 @@ from actionmae.data.video_writer import VideoWriter
 
 FindBox = Callable[[Stream, ModalitySpec], PersonBox]
 
-_DEFAULT_RATE = 30.0  # of recordings that do not say theirs (images, a `.mat`); only players care
+DEFAULT_RATE = 30.0
+"""Frames per second of recordings that do not say theirs (images, a `.mat`), where nothing else in the clip does."""
 
 
 def is_ready(stream: Stream, spec: ModalitySpec, short_side: int) -> bool:
@@ -38,7 +39,14 @@ def is_current(target: Path, sources: Iterable[Path]) -> bool:
 
 
 def transcode(
-    cell: Path, spec: ModalitySpec, target: Path, *, short_side: int, find_box: FindBox | None, current: bool
+    cell: Path,
+    spec: ModalitySpec,
+    target: Path,
+    *,
+    short_side: int,
+    find_box: FindBox | None,
+    current: bool,
+    seconds: float | None = None,
 ) -> Path:
     """Write a recording of kind frames as `target`; returns the cell for the manifest.
 
@@ -52,6 +60,7 @@ def transcode(
         target: `.avi`; whole or absent.
         short_side: Pixels, of colour only.
         find_box: Says what to cut a recording to; None = whole images.
+        seconds: How long the clip is, if that is known: the rate of a recording that does not say its own.
         current: Keep the `target` that is there; only the times are written.
 
     Raises:
@@ -68,7 +77,8 @@ def transcode(
         unfinished.replace(clock)
     if not current:
         box = None if find_box is None else find_box(stream, spec)
-        with VideoWriter(target, spec.value, stream.rate or _DEFAULT_RATE) as writer:
+        rate = stream.rate or (stream.num_frames / seconds if seconds else DEFAULT_RATE)
+        with VideoWriter(target, spec.value, rate) as writer:
             for frame in frames_of(stream):
                 writer.write(_as_written(frame if box is None else box.cut(frame), spec, short_side))
     return target if times is None else target.with_name(f"{target.name}@{clock.name}")
@@ -77,7 +87,7 @@ def transcode(
 def write_flow(cell: Path, spec: ModalitySpec, target: Path) -> None:
     """Write the optical flow of a colour recording as `target`, of the same size and moments."""
     stream = open_stream(cell, spec)
-    with VideoWriter(target, "flow", stream.rate or _DEFAULT_RATE) as writer:
+    with VideoWriter(target, "flow", stream.rate or DEFAULT_RATE) as writer:
         for image in flow_images(frames_of(stream)):
             writer.write(image)
 

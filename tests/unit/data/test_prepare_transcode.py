@@ -15,6 +15,7 @@ import pytest
 
 from actionmae.cli import main
 from actionmae.core.modality import resolve
+from actionmae.data.check import check_manifest
 from actionmae.data.journal import Journal
 from actionmae.data.manifest import ClipRow, read_manifest, write_manifest
 from actionmae.data.prepare import prepare
@@ -238,3 +239,19 @@ def test_samples_in_folders_keep_their_own_files(tmp_path: Path) -> None:
     write_manifest(tmp_path / "raw.csv", [dataclasses.replace(rows[0], sample="../walk")], ["walk"])
     with pytest.raises(ValueError, match=r"sample '\.\./walk' would be written outside of .*: name it without"):
         prepare("manifest", tmp_path / "raw.csv", tmp_path / "out", short_side=32)
+
+
+def test_images_without_a_rate_last_as_long_as_the_video_beside_them(tmp_path: Path) -> None:
+    for clip, video in (("a", True), ("b", False)):
+        folder = tmp_path / "raw" / "walk" / clip
+        (folder / "depth").mkdir(parents=True)
+        for at in range(8):
+            image = np.random.default_rng(at).integers(500, 900, (32, 32)).astype(np.uint16)
+            cv2.imwrite(str(folder / "depth" / f"{at}.png"), image)
+        if video:
+            frames = np.random.default_rng(0).integers(0, 255, (16, 32, 32, 3)).astype(np.uint8)
+            write_color_video(folder / "rgb.avi", frames, 10.0)
+    report = prepare("folder", tmp_path / "raw", tmp_path / "out")
+    rates = [open_stream(row.files["depth"], resolve("depth")).rate for row in read_manifest(report.manifest).rows]
+    assert rates == [5.0, 30.0]
+    assert not [each for each in check_manifest(report.manifest).findings if each.kind == "rates"]
