@@ -151,11 +151,13 @@ def _prepare_file(clip: Clip, name: str, path: Path) -> Path:
 def _seconds(clip: Clip) -> float | None:
     """How long the clip is by its first video that can be read; None = it has none."""
     for name, cell in clip.row.files.items():
-        try:
-            stream = VideoStream(cell, clip.specs[name].value) if cell.suffix and cell.is_file() else None
-        except (ValueError, OSError):  # another kind of file, or a broken one, which is told in its own turn
+        if clip.specs[name].kind != "frames" or not cell.is_file():
             continue
-        if stream is not None and stream.rate:
+        try:
+            stream = open_stream(cell, clip.specs[name])
+        except (ValueError, OSError):  # is told in its own turn
+            continue
+        if isinstance(stream, VideoStream) and stream.rate:
             return stream.num_frames / stream.rate
     return None
 
