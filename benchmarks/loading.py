@@ -16,14 +16,14 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from actionmae.core.modality import ModalitySet
-from actionmae.data.batches import collate
-from actionmae.data.clips import ClipDataset
-from actionmae.data.framing import region_size
+from actionmae.data.loading.collate import collate
+from actionmae.data.loading.dataset import ClipDataset
+from actionmae.data.loading.framing import region_size
+from actionmae.data.loading.sampling import frame_indices, sample_positions
 from actionmae.data.manifest import ClipRow, read_manifest, write_manifest
-from actionmae.data.prepare import prepare
-from actionmae.data.readers import frames_of, open_stream
-from actionmae.data.sampling import frame_indices, sample_positions
-from actionmae.data.video import write_gray_video
+from actionmae.data.prepare.run import prepare
+from actionmae.data.prepare.video_writer import write_gray_video
+from actionmae.data.reading.readers import frames_of, open_reader
 from benchmarks.result import Result
 from benchmarks.setup import NAMES, Sizes
 from benchmarks.timing import interleave
@@ -126,13 +126,13 @@ def _record(folder: Path, sizes: Sizes, *, seed: int) -> ClipRow:
     room = cv2.resize(rng.integers(40, 220, (27, 48, 3)).astype(np.uint8), (wide, tall), interpolation=cv2.INTER_CUBIC)
     grain = rng.integers(0, 8, (2, tall, wide, 3)).astype(np.uint8)
     with av.open(str(folder / "rgb.mp4"), "w") as container:
-        stream: Any = container.add_stream("libx264", rate=FPS, options={"preset": "veryfast", "crf": "23"})
-        stream.height, stream.width, stream.pix_fmt = tall, wide, "yuv420p"
+        reader: Any = container.add_stream("libx264", rate=FPS, options={"preset": "veryfast", "crf": "23"})
+        reader.height, reader.width, reader.pix_fmt = tall, wide, "yuv420p"
         for at in range(count):
             image = cv2.add(room, grain[at % 2])
             image[_person(tall, wide, at / count)] = (200, 120, 60)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-        container.mux(stream.encode(None))
+            container.mux(reader.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(reader.encode(None))
     infrared = []
     for at in range(count):
         person = _person(high, broad, at / count)
@@ -157,8 +157,8 @@ def _person(height: int, width: int, share: float) -> Pixels:
 
 def _chosen(path: Path, spec: Any) -> list[int]:
     """The frames of a test clip."""
-    stream = open_stream(path, spec)
-    return [int(at) for at in frame_indices(sample_positions(spec.num_frames, stream.num_frames), stream.num_frames)]
+    reader = open_reader(path, spec)
+    return [int(at) for at in frame_indices(sample_positions(spec.num_frames, reader.num_frames), reader.num_frames)]
 
 
 def _encoded(row: ClipRow, modalities: ModalitySet) -> dict[str, list[Pixels]]:
@@ -183,8 +183,8 @@ def _extract(row: ClipRow, modalities: ModalitySet, folder: Path) -> dict[str, l
     for spec in modalities:
         into = folder / row.sample / spec.name
         into.mkdir(parents=True)
-        stream = open_stream(row.files[spec.name], spec)
-        for at, frame in enumerate(frames_of(stream)):
+        reader = open_reader(row.files[spec.name], spec)
+        for at, frame in enumerate(frames_of(reader)):
             cv2.imwrite(str(into / f"{at:05d}.png"), frame[..., ::-1] if frame.shape[2] == 3 else frame)
         out[spec.name] = [into / f"{at:05d}.png" for at in _chosen(row.files[spec.name], spec)]
     return out

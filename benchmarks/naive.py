@@ -17,7 +17,7 @@ from actionmae.nn.action_mae import ActionMAE
 from actionmae.nn.attention import SelfAttention, Transformer
 from actionmae.nn.classifier import MultiModalClassifier
 from actionmae.nn.fusion import TransformerFusion
-from actionmae.nn.stream import StreamEncoder
+from actionmae.nn.modality_encoder import ModalityEncoder
 
 
 class NaiveClassifier(nn.Module):
@@ -48,12 +48,12 @@ class NaiveClassifier(nn.Module):
         return stacked, F.cross_entropy(stacked, batch.labels, label_smoothing=0.1) + torch.stack(errors).mean()
 
 
-def encode(stream: StreamEncoder, clip: Tensor) -> Tensor:
+def encode(reader: ModalityEncoder, clip: Tensor) -> Tensor:
     """[B, T, C, H, W] → [B, C]."""
     rows, frames = clip.shape[:2]
-    features = stream.space.project(stream.space.network(clip.flatten(0, 1))).reshape(rows, frames, -1)
-    sequence = torch.cat([stream.time.cls_token.expand(rows, -1, -1), features], dim=1)
-    return transform(stream.time.layers, sequence + stream.time.pos[: frames + 1])[:, 0]
+    features = reader.space.project(reader.space.network(clip.flatten(0, 1))).reshape(rows, frames, -1)
+    sequence = torch.cat([reader.time.cls_token.expand(rows, -1, -1), features], dim=1)
+    return transform(reader.time.layers, sequence + reader.time.pos[: frames + 1])[:, 0]
 
 
 def reconstruct(mae: ActionMAE, tokens: Tensor, visible: Tensor) -> Tensor:

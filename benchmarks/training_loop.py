@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from actionmae.data.manifest import ClipRow, write_manifest
-from actionmae.data.transforms import AugmentConfig, transform
+from actionmae.data.transforms.transform import AugmentConfig, transform
 from actionmae.methods import MethodConfig, Supervised, build_method
 from actionmae.nn.classifier import build_classifier
 from actionmae.training.engine import EngineConfig
@@ -107,14 +107,14 @@ def write_clips(folder: Path, sizes: Sizes) -> DataConfig:
     rng = np.random.default_rng(0)
     rows = []
     for at in range(sizes.loop_steps * BATCH):
-        streams = {
+        readers = {
             "depth": rng.integers(500, 3000, (48, 38, 38, 1), dtype=np.uint16),
             "skeleton": rng.normal(size=(48, 1, 20, 3)).astype(np.float32),
             "inertial": rng.normal(size=(80, 6)).astype(np.float32),
         }
-        files = {name: folder / f"{at}_{name}.npy" for name in streams}
-        for name, stream in streams.items():
-            np.save(files[name], stream)
+        files = {name: folder / f"{at}_{name}.npy" for name in readers}
+        for name, reader in readers.items():
+            np.save(files[name], reader)
         rows.append(ClipRow(sample=str(at), label=f"class{at % 27}", split="train", files=files))
     write_manifest(folder / "manifest.csv", rows, sorted({row.label for row in rows}))
     return DataConfig(

@@ -11,8 +11,8 @@ from actionmae.core.lazy_names import lazy_names
 if TYPE_CHECKING:
     from actionmae.core.modality import ModalitySet, ModalitySpec
     from actionmae.core.tensors import ClipBatch
-    from actionmae.deploy.predictor import Predictor
     from actionmae.evaluation.table import RobustnessTable, evaluate_subsets
+    from actionmae.inference.predictor import Predictor
     from actionmae.nn.action_mae import ActionMAE
     from actionmae.nn.checkpoint import load_model, save_model
     from actionmae.nn.classifier import MultiModalClassifier, build_classifier
@@ -44,7 +44,7 @@ _load = lazy_names(
         "ModalitySet": "core.modality",
         "ModalitySpec": "core.modality",
         "MultiModalClassifier": "nn.classifier",
-        "Predictor": "deploy.predictor",
+        "Predictor": "inference.predictor",
         "RobustnessTable": "evaluation.table",
         "build_classifier": "nn.classifier",
         "evaluate_subsets": "evaluation.table",

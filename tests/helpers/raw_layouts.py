@@ -6,12 +6,12 @@ from functools import cache
 from pathlib import Path
 
 from actionmae.data.layouts.ntu import SampleName
-from actionmae.data.synthetic.ntu_archives import unpack_as_archives, write_extracted_frames
-from actionmae.data.synthetic.nw_ucla_files import write_nw_ucla
-from actionmae.data.synthetic.render import Recording, render_clip
-from actionmae.data.synthetic.utd_mhad_files import write_utd_mhad
-from actionmae.data.synthetic.uwa3d_files import write_uwa3d
-from actionmae.data.synthetic.write import write_recording
+from actionmae.synthetic.render import Recording, render_clip
+from actionmae.synthetic.write import write_recording
+from helpers.ntu_archives import unpack_as_archives, write_extracted_frames
+from helpers.nw_ucla_files import write_nw_ucla
+from helpers.utd_mhad_files import write_utd_mhad
+from helpers.uwa3d_files import write_uwa3d
 
 FRAMES = 8
 ACTIONS = (8, 9)

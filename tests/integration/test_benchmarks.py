@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from actionmae.core.dropping import sample_visible
-from actionmae.evaluation.subsets import score_subsets
+from actionmae.evaluation.scores import score_subsets
 from actionmae.methods import MethodConfig, build_method
 from benchmarks.__main__ import BENCHMARKS, main
 from benchmarks.all_subsets import naive_subsets

@@ -12,7 +12,7 @@ import torch
 import yaml
 
 from actionmae.cli import VERBS, main
-from actionmae.training.evaluate import embed_clips, evaluate_model
+from actionmae.inference.evaluate import embed_clips, evaluate_model
 from helpers.tiny_recordings import MODALITIES, write_recordings
 
 TINY = "embed_dim: 16, num_heads: 2, mlp_dim: 32, time_depth: 1, mae_depth: 1, fusion_depth: 1, action_mae: true"

@@ -18,7 +18,7 @@ from actionmae.cli import VERBS, main
 from actionmae.cli.arguments import parse
 from actionmae.core.modality import ModalitySet, ModalitySpec, resolve
 from actionmae.data.layouts import load_layout
-from actionmae.data.prepare import prepare
+from actionmae.data.prepare.run import prepare
 from actionmae.methods import build_method
 from actionmae.nn.classifier import MultiModalClassifier
 from actionmae.nn.config import ClassifierConfig

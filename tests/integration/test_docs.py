@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from actionmae.cli import VERBS
-from actionmae.data.transforms import AugmentConfig
+from actionmae.data.transforms.transform import AugmentConfig
 from actionmae.methods.config import MethodConfig
 from actionmae.nn.config import ClassifierConfig
 from actionmae.training.loaders import DataConfig

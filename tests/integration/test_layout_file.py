@@ -9,9 +9,10 @@ import pytest
 
 from actionmae.cli import main
 from actionmae.data.layouts import find_protocol, load_layout
-from actionmae.data.manifest import read_manifest, split_manifest
-from actionmae.data.synthetic.image_files import write_image
-from actionmae.data.video_writer import write_color_video
+from actionmae.data.manifest import read_manifest
+from actionmae.data.prepare.video_writer import write_color_video
+from actionmae.data.splits import split_manifest
+from actionmae.synthetic.image_files import write_image
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/kitchen_layout.py"

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from actionmae.core.choices import Per
 from actionmae.core.tensors import ClipBatch
-from actionmae.data.augment import AugmentConfig
-from actionmae.data.transforms import transform
+from actionmae.data.transforms.config import AugmentConfig
+from actionmae.data.transforms.transform import transform
 from actionmae.methods import MethodConfig, Supervised, build_method
 from actionmae.methods.config import MethodName
 from actionmae.nn.classifier import MultiModalClassifier

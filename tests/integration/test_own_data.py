@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from actionmae.cli import main
 from actionmae.core.modality import ModalitySet
-from actionmae.data.clips import ClipDataset
+from actionmae.data.loading.dataset import ClipDataset
 from actionmae.data.manifest import read_manifest
-from actionmae.data.video import write_color_video, write_gray_video
+from actionmae.data.prepare.video_writer import write_color_video, write_gray_video
 
 GUIDE = Path(__file__).parents[2] / "docs/how_to/own_data.md"
 CLIPS = [(f"class_{label:02}", f"subject{who}_r{take}") for label in (1, 2) for who in (1, 2, 3) for take in (0, 1)]

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from actionmae.data.manifest import ClipRow, write_manifest
+from actionmae.inference.evaluate import evaluate_model
 from actionmae.methods import MethodConfig
 from actionmae.nn.config import ClassifierConfig
 from actionmae.training.engine import EngineConfig
-from actionmae.training.evaluate import evaluate_model
 from actionmae.training.loaders import DataConfig
 from actionmae.training.optim import OptimConfig
 from actionmae.training.train import train

@@ -121,7 +121,7 @@ def evaluate(
         batch_size: Clips per batch.
         num_workers: Processes that decode, for each device.
     """
-    from actionmae.training.evaluate import evaluate_model
+    from actionmae.inference.evaluate import evaluate_model
 
     with ClipCounter("scoring") as counter:
         table, curves = evaluate_model(
@@ -157,7 +157,7 @@ def report(
         manifest: Where sample frames are taken from.
         title: Heading.
     """
-    from actionmae.training.report import report_runs
+    from actionmae.report.runs import report_runs
 
     for path in report_runs(runs, out, manifest=manifest, title=title):
         print(path)
@@ -180,7 +180,7 @@ def predict(
         json: Print JSON.
         device: cpu, cuda, …
     """
-    from actionmae.deploy.predictor import Predictor
+    from actionmae.inference.predictor import Predictor
 
     files: dict[str, Any] = {}
     for item in inputs:
@@ -224,7 +224,7 @@ def embed(
         num_workers: Processes that decode.
         accelerator: Where.
     """
-    from actionmae.training.evaluate import embed_clips
+    from actionmae.inference.evaluate import embed_clips
 
     with ClipCounter("embedding") as counter:
         count = embed_clips(

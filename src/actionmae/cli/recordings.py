@@ -41,7 +41,7 @@ def prepare(
         clips: Clips to render (synthetic).
         seed: Of the rendering (synthetic).
     """
-    from actionmae.data.prepare import prepare as prepare_recordings
+    from actionmae.data.prepare.run import prepare as prepare_recordings
 
     if layout == "synthetic":
         from actionmae.experiments.demo import render_recordings
@@ -94,7 +94,7 @@ def check(
         workers: Processes.
         json: Print JSON.
     """
-    from actionmae.data.check import check_manifest
+    from actionmae.data.check.run import check_manifest
 
     with ClipCounter("checking") as counter:
         report = check_manifest(

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 from actionmae.core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from actionmae.data.augment import AugmentConfig
-    from actionmae.data.batches import collate
-    from actionmae.data.clips import ClipDataset
-    from actionmae.data.manifest import ClipRow, Manifest, read_manifest, split_manifest, write_manifest
-    from actionmae.data.transforms import transform
+    from actionmae.data.loading.collate import collate
+    from actionmae.data.loading.dataset import ClipDataset
+    from actionmae.data.manifest import ClipRow, Manifest, read_manifest, write_manifest
+    from actionmae.data.splits import split_manifest
+    from actionmae.data.transforms.config import AugmentConfig
+    from actionmae.data.transforms.transform import transform
 
 __all__ = [
     "AugmentConfig",
@@ -27,14 +28,14 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
-        "AugmentConfig": "augment",
-        "ClipDataset": "clips",
+        "AugmentConfig": "transforms.config",
+        "ClipDataset": "loading.dataset",
         "ClipRow": "manifest",
         "Manifest": "manifest",
-        "collate": "batches",
+        "collate": "loading.collate",
         "read_manifest": "manifest",
-        "split_manifest": "manifest",
-        "transform": "transforms",
+        "split_manifest": "splits",
+        "transform": "transforms.transform",
         "write_manifest": "manifest",
     },
 )

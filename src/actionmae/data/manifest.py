@@ -15,13 +15,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from actionmae.core.choices import did_you_mean
-from actionmae.data.clock import split_clock
-from actionmae.data.frame_files import on_disk
+from actionmae.core.files import atomic_write, write_text
 from actionmae.data.natural_order import natural_key as natural_key
+from actionmae.data.reading.clock import split_clock
+from actionmae.data.reading.frame_files import on_disk
 from actionmae.data.utf8 import read_utf8
 
 _FACTS = ("sample", "label", "subject", "camera", "setup", "split")
-_SPLITS = ("train", "val", "test")
+SPLITS = ("train", "val", "test")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -77,15 +78,6 @@ class Manifest:
                 )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Splits:
-    """Disjoint rows for fitting, for choosing settings, and for the one final score."""
-
-    train: tuple[ClipRow, ...]
-    val: tuple[ClipRow, ...]
-    test: tuple[ClipRow, ...]
-
-
 def read_manifest(path: Path | str, *, check_files: bool = True) -> Manifest:
     """Read and check a manifest.
 
@@ -130,77 +122,14 @@ def write_manifest(path: Path | str, rows: Sequence[ClipRow], classes: Sequence[
     if not rows:
         raise ValueError(f"there are no clips to write into {path}: check the folder of the recordings")
     modalities = list(dict.fromkeys(name for row in rows for name in row.files))
-    path.parent.mkdir(parents=True, exist_ok=True)
     base = path.parent.resolve()
-    with atomic(path).open("w", newline="", encoding="utf-8") as file:
+    write_text(path.with_name("classes.txt"), "".join(f"{name}\n" for name in classes))
+    with atomic_write(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow([*_FACTS, *modalities])
         for row in rows:
             files = [_relative(row.files[name], base) if name in row.files else "" for name in modalities]
             writer.writerow([*(getattr(row, fact) for fact in _FACTS), *files])
-    atomic(path.with_name("classes.txt")).write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
-    for name in ("classes.txt", path.name):
-        target = path.with_name(name)
-        atomic(target).replace(target)
-
-
-def atomic(path: Path) -> Path:
-    """The unfinished name beside `path`: write there, then rename."""
-    return path.with_name(path.name + ".tmp")
-
-
-def split_manifest(manifest: Manifest, protocol: str, val_subjects: Sequence[str] = ()) -> Splits:
-    """Divide a manifest's clips.
-
-    Args:
-        manifest: The clips.
-        protocol: "split" = the CSV's own split column; "<layout>/<name>" = a data set's protocol, as in
-            "utd_mhad/cross-subject".
-        val_subjects: Training subjects whose clips are held out for validation.
-
-    Raises:
-        ValueError: If the protocol is unknown or leaves train or test empty, or a validation subject is no training
-            subject or all of them.
-    """
-    if protocol == "split":
-        parts = {part: [row for row in manifest.rows if row.split == part] for part in _SPLITS}
-        without = [row.sample for row in manifest.rows if not row.split]
-        if without:
-            raise ValueError(
-                f"sample {without[0]!r} in {manifest.path} has no split: write train, val or test, or choose a protocol"
-            )
-    else:
-        parts = _by_protocol(manifest, protocol)
-    train, val = parts["train"], parts["val"]
-    subjects = sorted({row.subject for row in train}, key=natural_key)
-    for subject in val_subjects:
-        if subject not in subjects:
-            raise ValueError(
-                f"validation subject {subject!r} is no training subject: choose from {', '.join(subjects)}"
-            )
-    val = val + [row for row in train if row.subject in val_subjects]
-    train = [row for row in train if row.subject not in val_subjects]
-    if not train:
-        raise ValueError(f"protocol {protocol!r} leaves no training clips in {manifest.path}: hold out fewer subjects")
-    return Splits(train=tuple(train), val=tuple(val), test=tuple(parts["test"]))
-
-
-def _by_protocol(manifest: Manifest, name: str) -> dict[str, list[ClipRow]]:
-    from actionmae.data.layouts import find_protocol  # layouts build on ClipRow
-
-    protocol = find_protocol(name)
-    parts: dict[str, list[ClipRow]] = {part: [] for part in _SPLITS}
-    for row in manifest.rows:
-        value = getattr(row, protocol.field)
-        if not value:
-            raise ValueError(
-                f"sample {row.sample!r} in {manifest.path} has no {protocol.field}: protocol {name!r} needs this column"
-            )
-        if value in protocol.train:
-            parts["train"].append(row)
-        elif protocol.test is None or value in protocol.test:
-            parts["test"].append(row)
-    return parts
 
 
 def _read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
@@ -244,9 +173,9 @@ def _row(path: Path, modalities: tuple[str, ...], cells: dict[str, str], check_f
     if not facts["sample"]:
         given = ", ".join(f"{name} {cell}" for name, cell in cells.items() if cell)
         raise ValueError(f"manifest {path} has a row without a sample name ({given}): give every clip its own")
-    if facts["split"] and facts["split"] not in _SPLITS:
+    if facts["split"] and facts["split"] not in SPLITS:
         raise ValueError(
-            f"sample {facts['sample']!r} in {path} has split {facts['split']!r}: write {', '.join(_SPLITS)} or nothing"
+            f"sample {facts['sample']!r} in {path} has split {facts['split']!r}: write {', '.join(SPLITS)} or nothing"
         )
     base = path.parent.resolve()
     files = {name: base / cells[name].strip() for name in modalities if (cells.get(name) or "").strip()}

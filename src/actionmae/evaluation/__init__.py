@@ -1,15 +1,12 @@
-"""What each lost sensor costs: scores on every subset, the robustness table, frame loss, the report."""
+"""What each lost sensor costs: scores on every subset, the robustness table, frame loss."""
 
-from actionmae.evaluation.entries import ReportRun
 from actionmae.evaluation.frame_loss import FrameLossCurve, score_frame_loss
-from actionmae.evaluation.report import write_report
 from actionmae.evaluation.rows import TableRow
-from actionmae.evaluation.subsets import SubsetScores, merge, score_subsets
+from actionmae.evaluation.scores import SubsetScores, merge, score_subsets
 from actionmae.evaluation.table import RobustnessTable, evaluate_subsets
 
 __all__ = [
     "FrameLossCurve",
-    "ReportRun",
     "RobustnessTable",
     "SubsetScores",
     "TableRow",
@@ -17,5 +14,4 @@ __all__ = [
     "merge",
     "score_frame_loss",
     "score_subsets",
-    "write_report",
 ]

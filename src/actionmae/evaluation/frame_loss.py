@@ -3,7 +3,6 @@
 Shapes: B batch, T frame, L share. Masks are bool and True = present.
 """
 
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
@@ -14,9 +13,10 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from actionmae.core.modality import ModalitySet
+from actionmae.core.seeds import numpy_generator
 from actionmae.core.tensors import ClipBatch, SubsetClassifier
 from actionmae.evaluation.intervals import Interval, wilson_interval
-from actionmae.evaluation.subsets import evaluating
+from actionmae.evaluation.scores import evaluating
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 0.9)
 
@@ -123,16 +123,16 @@ def _lose(batch: ClipBatch, names: Sequence[str], share: float, seed: int, *, sp
             continue
         clip = batch.clips[name]
         have = masks.get(name, torch.ones(clip.shape[:2], dtype=torch.bool)).cpu().numpy()
-        seeds = [(seed, zlib.crc32(sample.encode()), zlib.crc32(name.encode())) for sample in batch.sample_ids]
-        kept = [_keep(row, share, None if spans else at) for row, at in zip(have, seeds, strict=True)]
+        keys = [(seed, "frame loss", sample, name) for sample in batch.sample_ids]
+        kept = [_keep(row, share, None if spans else at) for row, at in zip(have, keys, strict=True)]
         masks[name] = torch.from_numpy(np.stack(kept)).to(clip.device)
     return replace(batch, frame_available=masks)
 
 
-def _keep(have: Bool[np.ndarray, " T"], share: float, seed: tuple[int, int, int] | None) -> Bool[np.ndarray, " T"]:
-    """Take round(share × existing frames) of the frames that exist, the last ones if there is no seed; one stays."""
+def _keep(have: Bool[np.ndarray, " T"], share: float, key: tuple[object, ...] | None) -> Bool[np.ndarray, " T"]:
+    """Take round(share × existing frames) of the frames that exist, the last ones if there is no key; one stays."""
     there = np.flatnonzero(have)
-    order = there if seed is None else np.random.default_rng(seed).permutation(there)
+    order = there if key is None else numpy_generator(*key).permutation(there)
     # Half up, not half to even: 0.5 of 5 frames is 3 as 0.5 of 3 is 2.
     lost = min(int(share * len(there) + 0.5), len(there) - 1)
     kept = np.zeros_like(have)

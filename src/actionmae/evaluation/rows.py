@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float32, Int64
 
 from actionmae.core.subsets import Subset, format_subset
 from actionmae.evaluation.intervals import Interval, cluster_interval, wilson_interval
-from actionmae.evaluation.subsets import SubsetScores
+from actionmae.evaluation.scores import SubsetScores
 
 RECORDED = "as recorded"
 

@@ -12,7 +12,7 @@ from actionmae.core.subsets import Subset, all_subsets, format_subset, parse_sub
 from actionmae.core.tensors import ClipBatch, SubsetClassifier
 from actionmae.evaluation.grids import csv_grid, markdown_grid, percent, percent_range, points, text_grid
 from actionmae.evaluation.rows import RECORDED, TableRow, recorded_row, subset_row
-from actionmae.evaluation.subsets import SubsetScores, score_subsets
+from actionmae.evaluation.scores import SubsetScores, score_subsets
 
 _FORMAT = 1
 

@@ -9,17 +9,18 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from actionmae.data.augment import AugmentConfig
-from actionmae.data.manifest import ClipRow, read_manifest, split_manifest
-from actionmae.data.prepare import prepare
-from actionmae.data.synthetic import render_dataset
-from actionmae.deploy.predictor import Predictor
+from actionmae.data.manifest import ClipRow, read_manifest
+from actionmae.data.prepare.run import prepare
+from actionmae.data.splits import split_manifest
+from actionmae.data.transforms.config import AugmentConfig
 from actionmae.evaluation.table import RobustnessTable
+from actionmae.inference.predictor import Predictor
 from actionmae.methods import MethodConfig
 from actionmae.nn.config import ClassifierConfig
+from actionmae.report.runs import report_runs
+from actionmae.synthetic import render_dataset
 from actionmae.training.config import DataConfig, OptimConfig
 from actionmae.training.engine import EngineConfig
-from actionmae.training.report import report_runs
 from actionmae.training.train import train
 
 log = logging.getLogger(__name__)

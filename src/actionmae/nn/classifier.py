@@ -16,7 +16,7 @@ from actionmae.core.tensors import ClassifierOutput, ClipBatch, check_visible
 from actionmae.nn.action_mae import ActionMAE
 from actionmae.nn.config import ClassifierConfig
 from actionmae.nn.fusion import ConcatFusion, SumFusion, TransformerFusion, logits_by_slot
-from actionmae.nn.stream import build_stream
+from actionmae.nn.modality_encoder import build_modality_encoder
 
 
 class MultiModalClassifier(nn.Module):
@@ -42,7 +42,7 @@ class MultiModalClassifier(nn.Module):
         self.modalities = modalities
         self.classes = tuple(classes)
         self.config = config
-        self.encoders = nn.ModuleList(build_stream(spec, config) for spec in modalities)
+        self.encoders = nn.ModuleList(build_modality_encoder(spec, config) for spec in modalities)
         self.action_mae = _build_action_mae(len(modalities), config) if config.action_mae else None
         self.fusion = _build_fusion(len(modalities), len(self.classes), config)
         self.token_heads = (

@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from actionmae.data.manifest import ClipRow
-from actionmae.evaluation.subsets import SubsetScores, merge
+from actionmae.evaluation.scores import SubsetScores, merge
 from actionmae.evaluation.table import RobustnessTable
+from actionmae.inference.scoring import ClipScorer
 from actionmae.training.config import DataConfig
 from actionmae.training.module import TrainingModule
 from actionmae.training.run_folder import History, RunFolder
-from actionmae.training.scoring import ClipScorer
 
 log = logging.getLogger(__name__)
 

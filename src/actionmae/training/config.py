@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from actionmae.data.augment import AugmentConfig
+from actionmae.data.transforms.config import AugmentConfig
 
 Schedule = Literal["step", "linear", "cosine"]
 

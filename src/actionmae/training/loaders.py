@@ -5,7 +5,7 @@ run sees what an uninterrupted one would have seen, with any number of workers.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,12 @@ import torch
 from torch.utils.data import DataLoader, Sampler
 
 from actionmae.core.modality import ModalitySet
-from actionmae.data.batches import collate
-from actionmae.data.clips import ClipDataset
-from actionmae.data.manifest import ClipRow, Manifest, Splits, read_manifest, split_manifest
+from actionmae.core.seeds import torch_generator
+from actionmae.data.loading.collate import collate
+from actionmae.data.loading.dataset import ClipDataset
+from actionmae.data.manifest import read_manifest
+from actionmae.data.splits import Splits, split_manifest, usable_rows
 from actionmae.training.config import DataConfig
-from actionmae.training.draws import draw_generator
 
 log = logging.getLogger(__name__)
 
@@ -78,32 +79,6 @@ def read_clips(config: DataConfig) -> TrainingClips:
     return clips
 
 
-def usable_rows(rows: Sequence[ClipRow], names: Sequence[str]) -> tuple[ClipRow, ...]:
-    """The rows that have at least one of the modalities; the others are counted in the log."""
-    kept = tuple(row for row in rows if any(name in row.files for name in names))
-    if len(kept) < len(rows):
-        lost = len(rows) - len(kept)
-        log.warning("%d of %d clips have none of %s and are left out", lost, len(rows), ", ".join(names))
-    return kept
-
-
-def rows_for_model(manifest: Manifest, rows: Sequence[ClipRow], modalities: ModalitySet) -> tuple[ClipRow, ...]:
-    """The rows that a trained model can score; modalities without a column are simply absent.
-
-    Raises:
-        ValueError: If manifest and model have no modality in common, or no row is left.
-    """
-    if not set(manifest.modalities) & set(modalities.names):
-        raise ValueError(
-            f"manifest {manifest.path} has {', '.join(manifest.modalities)} but the model reads "
-            f"{', '.join(modalities.names)}: they need a modality in common"
-        )
-    kept = usable_rows(rows, modalities.names)
-    if not kept:
-        raise ValueError(f"no clip of this split of {manifest.path} can be scored: choose another split or protocol")
-    return kept
-
-
 class EpochBatches(Sampler[list[int]]):
     """Batches of clip indices in an order drawn from (seed, epoch), divided among processes.
 
@@ -131,7 +106,7 @@ class EpochBatches(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         epoch = self.epoch()
         self.clips.set_epoch(epoch)
-        order = torch.randperm(len(self.clips), generator=draw_generator(self.seed, "order", epoch)).tolist()
+        order = torch.randperm(len(self.clips), generator=torch_generator(self.seed, "order", epoch)).tolist()
         total = self._share * self.world
         order = (order * -(-total // len(order)))[:total]
         mine = order[self.rank :: self.world]

@@ -9,13 +9,13 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from actionmae.core.seeds import derive_seed, torch_generator
 from actionmae.core.tensors import ClipBatch
-from actionmae.data.augment import AugmentConfig
-from actionmae.data.transforms import transform
+from actionmae.data.transforms.config import AugmentConfig
+from actionmae.data.transforms.transform import transform
 from actionmae.methods import Supervised
+from actionmae.nn.transfer import keep_frozen
 from actionmae.training.config import OptimConfig
-from actionmae.training.draws import draw_generator, draw_seed
-from actionmae.training.init import keep_frozen
 from actionmae.training.meter import Meter
 from actionmae.training.optim import build_optimizer, learning_rate
 
@@ -85,13 +85,13 @@ class TrainingModule(LightningModule):
     def training_step(self, batch: ClipBatch, batch_idx: int) -> Tensor:
         """Transform on the device, one step of the method, the sum of its losses."""
         modalities = self.method.model.modalities
-        draw = draw_generator(self._seed("augment", batch_idx))
+        draw = torch_generator(self._seed("augment", batch_idx))
         batch = transform(batch, modalities, augment=self.augment, generator=draw)
-        step = self.method.step(batch, draw_generator(self._seed("drop", batch_idx)))
+        step = self.method.step(batch, torch_generator(self._seed("drop", batch_idx)))
         loss = torch.stack(list(step.losses.values())).sum()
         losses = {f"loss/{name}": value for name, value in step.losses.items()}
         self.meter.update({"loss": loss, **losses, **step.logs}, clips=len(batch))
         return loss
 
     def _seed(self, purpose: str, batch_idx: int) -> int:
-        return draw_seed(self.seed, purpose, self.current_epoch, batch_idx, self.global_rank)
+        return derive_seed(self.seed, purpose, self.current_epoch, batch_idx, self.global_rank)

@@ -17,21 +17,21 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities import rank_zero_only
 
+from actionmae.inference.card import model_card
+from actionmae.inference.evaluate import command_line, write_scores
+from actionmae.inference.scoring import ClipScorer, pick_device
 from actionmae.methods import MethodConfig, build_method
 from actionmae.nn.checkpoint import save_model
 from actionmae.nn.classifier import MultiModalClassifier
 from actionmae.nn.config import ClassifierConfig
+from actionmae.nn.transfer import Initialised, Parts, freeze, initialise
 from actionmae.training.callbacks import EpochEnd
-from actionmae.training.card import model_card
 from actionmae.training.config import DataConfig, OptimConfig
 from actionmae.training.engine import EngineConfig
-from actionmae.training.evaluate import command_line, write_scores
-from actionmae.training.init import Initialised, Parts, freeze, initialise
 from actionmae.training.loaders import TrainingClips, read_clips, train_loader
 from actionmae.training.module import TrainingModule
-from actionmae.training.progress import ProgressBar
+from actionmae.training.progress_bar import ProgressBar
 from actionmae.training.run_folder import RunFolder, plain
-from actionmae.training.scoring import ClipScorer, pick_device
 
 log = logging.getLogger(__name__)
 

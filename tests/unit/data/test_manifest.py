@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from actionmae.data.manifest import ClipRow, Manifest, natural_key, read_manifest, split_manifest, write_manifest
+from actionmae.data.manifest import ClipRow, Manifest, natural_key, read_manifest, write_manifest
+from actionmae.data.splits import split_manifest
 
 
 def _csv(folder: Path, text: str, files: tuple[str, ...] = ("a.avi", "b.avi")) -> Path:

@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 
 from actionmae.core.modality import ModalitySet
-from actionmae.data.clips import ClipDataset
+from actionmae.data.loading.dataset import ClipDataset
 from actionmae.data.manifest import read_manifest
-from actionmae.training.loaders import DataConfig, EpochBatches, read_clips, rows_for_model, train_loader
+from actionmae.data.splits import rows_for_model
+from actionmae.training.loaders import DataConfig, EpochBatches, read_clips, train_loader
 from helpers.tiny_recordings import CLASSES, MODALITIES, write_recordings
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from actionmae.data.frame_files import frame_number, list_frames, with_numbers
+from actionmae.data.reading.frame_files import frame_number, list_frames, with_numbers
 
 _ENDINGS = (".jpg", ".jpeg", ".png", ".txt")
 

@@ -67,8 +67,8 @@ def _find(root: Path, actions: int) -> tuple[dict[tuple[int, int, int], _Streams
     clips: dict[tuple[int, int, int], _Streams] = defaultdict(lambda: {"rgb": {}, "depth": {}, "skeleton": {}})
     problems = []
     for path in sorted(root.rglob("a*_s*_*_*"), key=_preference):
-        match, stream = _NAME.fullmatch(path.name if path.is_dir() else path.stem), _stream(root, path)
-        if match is None or not stream:
+        match, reader = _NAME.fullmatch(path.name if path.is_dir() else path.stem), _reader(root, path)
+        if match is None or not reader:
             continue
         action, subject, *rest = (int(number) for number in match.groups() if number is not None)
         name = TakeName(action, subject, *(rest if match[3] else reversed(rest)))
@@ -79,7 +79,7 @@ def _find(root: Path, actions: int) -> tuple[dict[tuple[int, int, int], _Streams
         elif path.is_dir() and not any(path.iterdir()):
             problems.append(f"{path} is left out: it is empty, unpack its archive again")
         else:
-            clips[name[:3]][stream].setdefault(name.take, path)
+            clips[name[:3]][reader].setdefault(name.take, path)
     return clips, problems
 
 
@@ -89,7 +89,7 @@ def _preference(path: Path) -> tuple[bool, bool, str]:
     return "whole" in place, "roi" not in place, place
 
 
-def _stream(root: Path, path: Path) -> str:
+def _reader(root: Path, path: Path) -> str:
     """The modality: of a file skeleton, of a folder what its nearest parent that says so holds; or nothing known."""
     parents = (parent.name.lower() for parent in (root.name / path.relative_to(root)).parents)
     told = (word for parent in parents for word in ("rgb", "depth", "skel") if word in parent)
@@ -99,11 +99,11 @@ def _stream(root: Path, path: Path) -> str:
     return "skeleton" if path.suffix in (".mat", ".npy") and word in ("skel", "") else ""
 
 
-def _pair(streams: _Streams) -> Iterator[tuple[int, dict[str, Path]]]:
+def _pair(readers: _Streams) -> Iterator[tuple[int, dict[str, Path]]]:
     """Takes of one action, subject and view: the k-th of RGB with the k-th of another, or by number."""
-    takes = sorted(next(found for found in streams.values() if found))
+    takes = sorted(next(found for found in readers.values() if found))
     clips: dict[int, dict[str, Path]] = defaultdict(dict)
-    for name, found in streams.items():
+    for name, found in readers.items():
         alike = takes if len(found) == len(takes) else sorted(found)
         for take, own in zip(alike, sorted(found), strict=True):
             clips[take][name] = found[own]

@@ -1,0 +1,1 @@
+"""Every file of a manifest, read once: what would spoil a training. No torch."""

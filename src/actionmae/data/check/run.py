@@ -1,0 +1,94 @@
+"""What would spoil a training, found before it: every file of a manifest is read once. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from actionmae.core.modality import ModalitySpec, modality_name, resolve
+from actionmae.data.check.clip import ClipFacts, ClipFiles, read_clip
+from actionmae.data.check.lengths import check_lengths
+from actionmae.data.check.report import CheckReport, Finding
+from actionmae.data.check.table import check_table
+from actionmae.data.layouts import load_layout
+from actionmae.data.manifest import Manifest, read_manifest
+from actionmae.data.processes import run_in_processes
+from actionmae.data.reading.image_folder import describe_lost
+
+_SHARED = 0.5
+"""Recordings with clocks should have at least this share of some recording in common."""
+
+
+def check_manifest(
+    path: Path | str,
+    *,
+    layout: str = "",
+    modalities: Sequence[str | Mapping[str, Any]] = (),
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> CheckReport:
+    """Read every file that a manifest names, and look at the table itself.
+
+    Args:
+        path: The CSV.
+        layout: Data set whose modalities differ from the registered ones.
+        modalities: Only these; names, or mappings that define or change a modality; empty = all columns.
+        workers: Processes.
+        progress: Called with (clips done, clips in all).
+
+    Raises:
+        FileNotFoundError: If the CSV does not exist.
+        ValueError: If it is no manifest, or a modality is unknown.
+    """
+    if workers < 1:
+        raise ValueError(f"workers is {workers}: give at least 1")
+    manifest = read_manifest(path, check_files=False)
+    specs = _specs(manifest, layout, modalities)
+    clips = [
+        ClipFiles(sample=row.sample, files={name: row.files[name] for name in specs if name in row.files}, specs=specs)
+        for row in manifest.rows
+    ]
+    findings = list(check_table(manifest))
+    lengths = {}
+    for done, (_, facts) in enumerate(run_in_processes(read_clip, clips, workers), start=1):
+        findings += _of_clip(facts)
+        lengths[facts.sample] = facts.lengths
+        if progress is not None:
+            progress(done, len(clips))
+    findings += check_lengths(lengths)
+    findings.sort(key=lambda finding: (finding.level, finding.kind))
+    return CheckReport(
+        manifest=manifest.path,
+        num_clips=len(manifest.rows),
+        missing={name: sum(name not in row.files for row in manifest.rows) for name in specs},
+        findings=tuple(findings),
+    )
+
+
+def _specs(manifest: Manifest, layout: str, modalities: Sequence[str | Mapping[str, Any]]) -> dict[str, ModalitySpec]:
+    given: dict[str, Any] = {modality_name(each): each for each in modalities}
+    manifest.require(given)
+    changes: dict[str, Any] = dict(load_layout(layout).specs) if layout else {}
+    changes |= {name: each for name, each in given.items() if not isinstance(each, str)}
+    return {name: resolve(changes.get(name, name)) for name in given or manifest.modalities}
+
+
+def _of_clip(facts: ClipFacts) -> Iterator[Finding]:
+    def finding(level: str, kind: str, text: str, modality: str = "") -> Finding:
+        return Finding(level=level, kind=kind, sample=facts.sample, modality=modality, text=f"{facts.sample}{text}")
+
+    for name, reason in facts.unreadable.items():
+        yield finding("error", "unreadable", f" {name}: {reason}", name)
+    for name, (flat, total) in facts.flat.items():
+        level = "error" if flat == total else "warning"
+        yield finding(level, "flat_frames", f" {name}: {flat} of {total} frames have one value everywhere", name)
+    for name, lost in facts.lost.items():
+        yield finding("warning", "lost_frames", f" {name}: the folder lacks {describe_lost(lost)}", name)
+    if facts.no_moment:
+        yield finding("error", "clocks", f": {facts.no_moment}")
+    if facts.shared < _SHARED:
+        text = (
+            f": of no recording with a clock is more than {100 * facts.shared:.0f} % used, as the others begin later "
+        )
+        yield finding("warning", "clocks", text + "or end earlier: check that all clocks count from one zero")

@@ -1,0 +1,1 @@
+"""Manifest rows → `ClipBatch` on the host: which moments, read, cut to the region, stacked."""

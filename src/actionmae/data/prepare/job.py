@@ -1,0 +1,184 @@
+"""One clip's preparation, in whichever process: check, transcode, derive. No torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import os
+from pathlib import Path
+
+from actionmae.core.modality import ModalitySpec
+from actionmae.data.manifest import ClipRow
+from actionmae.data.prepare.crop_source import CropSource
+from actionmae.data.prepare.transcode import is_current, is_ready, transcode, write_flow
+from actionmae.data.reading.clock import split_clock
+from actionmae.data.reading.frame_files import on_disk
+from actionmae.data.reading.image_folder import ImageFolder, describe_lost
+from actionmae.data.reading.readers import FrameReader, frames_of, open_reader
+from actionmae.data.reading.video import VideoReader
+
+OUT_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""Errors that only writing gives, and that every further clip would give, too."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Problem:
+    """A recording that cannot be used, and why.
+
+    Attributes:
+        sample: Name of the clip, or empty where even that is unknown.
+        modality: Which of its modalities, or empty = the whole clip.
+        reason: One sentence.
+    """
+
+    sample: str
+    modality: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Clip:
+    """One clip's work; the fields are those of `prepare`.
+
+    Attributes:
+        row: The raw recordings.
+        specs: By modality, and of rgb and flow.
+        crop: None = nothing is cropped.
+    """
+
+    row: ClipRow
+    specs: dict[str, ModalitySpec]
+    out: Path
+    crop: CropSource | None
+    transcode: bool
+    short_side: int
+    flow: bool
+
+    def is_done(self, files: dict[str, Path], moment: float) -> bool:
+        """Whether these files, noted at that moment (seconds), are all that is wanted and nothing has changed since.
+
+        A file that was written must still be there, one that was not must be the one that was checked then.
+        """
+        wanted = set(self.row.files) | ({"flow"} if self.flow and "rgb" in self.row.files else set())
+        if not wanted <= files.keys():
+            return False
+        for name, cell in files.items():
+            written = split_clock(cell)[0]
+            if written == self.target(name):
+                if not written.exists():
+                    return False
+            elif _absolute(cell) != _absolute(self.row.files.get(name, Path())):
+                return False
+        sources = [source for name in self.row.files for source in self.sources(name)]
+        return all(source.stat().st_mtime <= moment for source in sources if source.exists())
+
+    def sources(self, name: str) -> list[Path]:
+        """What the prepared file of a modality is made from."""
+        raw = [on_disk(split_clock(self.row.files[name])[0])]
+        cropped = self.crop is not None and self.crop.crops(self.specs[name])
+        return [*raw, self.crop.skeleton] if self.crop is not None and self.crop.skeleton and cropped else raw
+
+    def target(self, name: str) -> Path:
+        """The video that this clip's recording of a modality becomes; a sample "walk/3" is the 3 in a folder walk."""
+        return self.out / name / f"{self.row.sample}.avi"
+
+
+def _absolute(path: Path) -> Path:
+    """Of the working folder, links as they are."""
+    return Path(os.path.normpath(Path.cwd() / path))
+
+
+def prepare_clip(clip: Clip) -> tuple[ClipRow, list[Problem]]:
+    """Prepare all recordings of a clip; the row that comes back names only those that are whole.
+
+    Raises:
+        OSError: If nothing more can be written (`OUT_IS_FULL`, or no permission).
+    """
+    files, problems = {}, []
+    for name, path in clip.row.files.items():
+        try:
+            files[name] = _prepare_file(clip, name, path)
+        except (ValueError, OSError) as error:
+            problems.append(_problem(clip, name, error))
+        else:
+            problems += _lost(clip, name, path)
+    if clip.flow and "rgb" in files and "flow" not in files:
+        try:
+            files["flow"] = _derive_flow(clip, files["rgb"])
+        except (ValueError, OSError) as error:
+            problems.append(_problem(clip, "flow", error))
+    return dataclasses.replace(clip.row, files=files), problems
+
+
+def _problem(clip: Clip, modality: str, error: Exception) -> Problem:
+    """What is wrong with a recording; a full disk or a locked folder says nothing about it, and is raised again."""
+    if isinstance(error, OSError) and error.errno in OUT_IS_FULL:
+        raise error
+    folder = clip.target(modality).parent
+    if isinstance(error, PermissionError) and folder.is_dir() and not os.access(folder, os.W_OK):
+        raise error
+    return Problem(sample=clip.row.sample, modality=modality, reason=str(error))
+
+
+def _lost(clip: Clip, modality: str, cell: Path) -> list[Problem]:
+    """Images missing in the middle of a folder: the others are used, and whoever copied them is told."""
+    spec = clip.specs[modality]
+    lost = ImageFolder(cell, spec.value).lost if spec.kind == "frames" and cell.is_dir() else []
+    reason = f"{cell} lacks {describe_lost(lost)}: copy it again; what is there was used"
+    return [Problem(sample=clip.row.sample, modality=modality, reason=reason)] if lost else []
+
+
+def _prepare_file(clip: Clip, name: str, path: Path) -> Path:
+    """Check one recording and, where asked for, write its prepared form; returns the manifest's cell."""
+    spec, target = clip.specs[name], clip.target(name)
+    reader = open_reader(path, spec)
+    find_box = clip.crop.find if clip.crop is not None and clip.crop.crops(spec) else None
+    if spec.kind == "frames" and clip.transcode and not find_box and is_ready(reader, spec, clip.short_side):
+        for _ in frames_of(reader):  # it stays where it is, but no frame of it is broken
+            pass
+        return path
+    if spec.kind == "frames" and (clip.transcode or find_box):
+        current = is_current(target, clip.sources(name))
+        seconds = _seconds(clip) if reader.rate is None and not current else None
+        path = transcode(
+            path, spec, target, short_side=clip.short_side, find_box=find_box, current=current, seconds=seconds
+        )
+        reader = open_reader(path, spec)
+    _read_ends(reader)
+    return path
+
+
+def _seconds(clip: Clip) -> float | None:
+    """How long the clip is by its first video that can be read; None = it has none."""
+    for name, cell in clip.row.files.items():
+        if clip.specs[name].kind != "frames" or not cell.is_file():
+            continue
+        try:
+            reader = open_reader(cell, clip.specs[name])
+        except (ValueError, OSError):  # is told in its own turn
+            continue
+        if isinstance(reader, VideoReader) and reader.rate:
+            return reader.num_frames / reader.rate
+    return None
+
+
+def _read_ends(reader: FrameReader) -> None:
+    reader.read([0, reader.num_frames - 1])
+
+
+def _derive_flow(clip: Clip, color: Path) -> Path:
+    target = clip.target("flow")
+    if not is_current(target, [on_disk(split_clock(color)[0])]):
+        write_flow(color, clip.specs["rgb"], target)
+    _read_ends(open_reader(target, clip.specs["flow"]))
+    clock = color.name.rpartition("@")[2] if split_clock(color)[1] is not None else ""
+    return target if not clock else _with_clock(color, clock, target)
+
+
+def _with_clock(color: Path, clock: str, target: Path) -> Path:
+    """Flow has the moments of its colour video; a text with times must lie beside it."""
+    text = color.with_name(clock)
+    if text.is_file():
+        clock = f"{target.stem}.txt"
+        target.with_name(clock).write_bytes(text.read_bytes())
+    return target.with_name(f"{target.name}@{clock}")

@@ -1,0 +1,218 @@
+"""Raw recordings → manifest and small video files with random access; resumable, in parallel, in shards. No torch.
+
+Nothing is dropped in silence: each problem is a row of `problems.csv`, and a clip keeps the modalities that are whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import errno
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from actionmae.core.files import atomic_write
+from actionmae.core.modality import ModalitySpec
+from actionmae.data.manifest import write_manifest
+from actionmae.data.prepare.find import Crop, find_clips
+from actionmae.data.prepare.job import OUT_IS_FULL, Clip, Problem, prepare_clip
+from actionmae.data.prepare.journal import Journal, require_settings
+from actionmae.data.prepare.own_folder import keep_facts
+from actionmae.data.processes import run_in_processes
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PrepareReport:
+    """What `prepare` found.
+
+    Attributes:
+        manifest: The CSV; a shard does not write it.
+        num_clips: Its rows; of a shard, the clips that are whole.
+        num_files: Files per modality that are whole.
+        problems: What cannot be used; also in `problems.csv` beside the manifest.
+        seconds: How long it took.
+    """
+
+    manifest: Path
+    num_clips: int
+    num_files: dict[str, int]
+    problems: tuple[Problem, ...]
+    seconds: float
+
+
+def prepare(
+    layout: str,
+    root: Path | str,
+    out: Path | str,
+    *,
+    crop: Crop = "none",
+    transcode: bool = True,
+    short_side: int = 270,
+    flow: bool = False,
+    modalities: Sequence[str | Mapping[str, Any]] = (),
+    workers: int = 1,
+    shard: tuple[int, int] = (1, 1),
+    progress: Callable[[int, int], None] | None = None,
+) -> PrepareReport:
+    """Write `manifest.csv`, `classes.txt`, `problems.csv` and one small video per image recording into `out`.
+
+    Colour and infrared become MJPEG, depth lossless 16-bit PNG, all in `<modality>/<sample>.avi`; what is in that form
+    already, and all that is no image, stays where it is. Every image is read. A second call, also after a kill, does
+    only what is missing or has changed; what was written into the manifest of a folder is kept. The classes are those
+    of the layout, in its order, that occur.
+
+    Args:
+        layout: Name of the data set's layout, for example utd_mhad; "folder" for one's own recordings in
+            `<label>/<clip>/<modality>.*`; "manifest" for an existing manifest.
+        root: Folder with the raw recordings, in any sub-folders, or the manifest.
+        out: Folder to write into.
+        crop: "person" cuts each clip to one square box around its persons. Depth whose background is 0 is cut to what
+            is not 0; if the data set has `.skeleton` texts, rgb, depth and ir are cut to the joints' pixels, and a
+            recording for which that is impossible is a problem, not left whole. "none" leaves images whole.
+        transcode: False = only index and check (first and last frames); the manifest names the raw files.
+        short_side: Pixels to which the short side of colour is made smaller; 1.2 × 224 = 269 is what the shifted crop
+            needs. Depth and infrared keep their size, nothing is enlarged.
+        flow: Also derive the modality flow from rgb.
+        modalities: Only these; names, or mappings that define or change a modality; empty = all that there are.
+        workers: Processes.
+        shard: (i, n) does the i-th of n parts of the clips, i in 1…n; when all are done, the call without `shard`
+            writes the manifest.
+        progress: Called with (clips done, clips in all).
+
+    Returns:
+        What was found.
+
+    Raises:
+        FileNotFoundError: If `root` does not exist.
+        ValueError: If the layout is unknown, nothing is found, there is nothing to crop by, no clip is whole, an
+            argument is out of range, or `out` was prepared with other settings, is full, or busy with another run.
+        ChildProcessError: If a worker process died.
+    """
+    _check(crop, short_side, workers, shard)
+    started, out = time.monotonic(), Path(out)
+    raw = find_clips(layout, Path(root), modalities, crop)
+    _check_names([row.sample for row in raw.rows], out)
+    settings: dict[str, Any] = {"layout": layout, "root": str(Path(root).resolve()), "crop": raw.crop}
+    with _room_in(out):
+        require_settings(out / "prepare.json", {**settings, "transcode": transcode, "short_side": short_side})
+        rows = raw.rows[shard[0] - 1 :: shard[1]]
+        if layout == "folder":
+            rows = keep_facts(rows, out / "manifest.csv")
+        jobs = {
+            row.sample: Clip(
+                row=row,
+                specs=raw.specs,
+                out=out,
+                crop=raw.crop_sources.get(row.sample),
+                transcode=transcode,
+                short_side=short_side,
+                flow=flow,
+            )
+            for row in rows
+        }
+        problems = [Problem(sample=sample, modality="", reason=reason) for sample, reason in raw.unusable]
+        with Journal(out / "progress", shard) as journal:
+            done = _run(jobs, journal, workers, progress, problems)
+            if shard[1] == 1:
+                _sweep(out, raw.specs)
+        whole = [dataclasses.replace(row, files=done[row.sample]) for row in rows if done[row.sample]]
+        if shard[1] == 1:
+            if not whole:
+                raise ValueError(f"none of the {len(rows)} clips below {root} can be read: {problems[0].reason}")
+            labels = {row.label for row in whole}  # NTU RGB+D 60 is the first half of 120: a model of it has 60 outputs
+            write_manifest(out / "manifest.csv", whole, [name for name in raw.classes if name in labels])
+            _write_problems(out / "problems.csv", problems)
+    names = dict.fromkeys(name for row in whole for name in row.files)
+    return PrepareReport(
+        manifest=out / "manifest.csv",
+        num_clips=len(whole),
+        num_files={name: sum(name in row.files for row in whole) for name in names},
+        problems=tuple(problems),
+        seconds=time.monotonic() - started,
+    )
+
+
+@contextmanager
+def _room_in(out: Path) -> Iterator[None]:
+    """A full disk, or no permission to write, ends the work at once: every further clip would seem broken."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (*OUT_IS_FULL, errno.EACCES):
+            raise
+        raise ValueError(
+            f"nothing more can be written into {out} ({os.strerror(error.errno)}): make room, or choose another "
+            "place, then give the command again; what is finished is kept"
+        ) from error
+
+
+def _check_names(samples: list[str], out: Path) -> None:
+    for sample in samples:
+        if Path(sample).is_absolute() or ".." in Path(sample).parts:
+            raise ValueError(f"sample {sample!r} would be written outside of {out}: name it without a leading / and ..")
+
+
+def _check(crop: str, short_side: int, workers: int, shard: tuple[int, int]) -> None:
+    if workers < 1:
+        raise ValueError(f"workers is {workers}: give at least 1")
+    if crop not in ("none", "person"):
+        raise ValueError(f"crop is {crop!r}: choose none or person")
+    if short_side < 16:
+        raise ValueError(f"short_side is {short_side}: give at least 16 pixels")
+    if not 1 <= shard[0] <= shard[1]:
+        raise ValueError(f"shard is {shard[0]}/{shard[1]}: give i/n with i in 1…n, as in 3/16")
+
+
+def _run(
+    jobs: dict[str, Clip],
+    journal: Journal,
+    workers: int,
+    progress: Callable[[int, int], None] | None,
+    problems: list[Problem],
+) -> dict[str, dict[str, Path]]:
+    """Files of every clip; those that the journal knows are not touched again."""
+    files: dict[str, dict[str, Path]] = {}
+    left = []
+    for sample, job in jobs.items():
+        before = journal.finished(sample)
+        if before is not None and job.is_done(before.files, before.moment):
+            files[sample] = before.files
+        else:
+            left.append(job)
+    if files and progress is not None:
+        progress(len(files), len(jobs))
+    with closing(run_in_processes(prepare_clip, left, workers)) as results:
+        for job, (row, found) in results:
+            files[job.row.sample] = row.files
+            if not found:
+                journal.add(row.sample, row.files)
+            for problem in found:
+                logger.warning("%s %s: %s", problem.sample, problem.modality, problem.reason)
+            problems += found
+            if progress is not None:
+                progress(len(files), len(jobs))
+    return files
+
+
+def _sweep(out: Path, specs: Mapping[str, ModalitySpec]) -> None:
+    """Remove what killed runs left unfinished of files that nobody asked for again."""
+    for name in specs:
+        for unfinished in (out / name).rglob("*.tmp"):
+            unfinished.unlink()
+
+
+def _write_problems(path: Path, problems: list[Problem]) -> None:
+    with (
+        atomic_write(path) as unfinished,
+        unfinished.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+    ):
+        writer = csv.writer(file)
+        writer.writerow(["sample", "modality", "reason"])
+        writer.writerows([problem.sample, problem.modality, problem.reason] for problem in problems)

@@ -1,0 +1,1 @@
+"""Files of every form → `FrameReader`: frames, joints and samples, with their times. No torch."""

@@ -1,0 +1,264 @@
+"""One way to read every form of recording: `open_reader` gives a `FrameReader`. No torch.
+
+| form | kinds | which axis is time |
+| --- | --- | --- |
+| video file (see `video`) | frames | |
+| folder of images, or some of its files (see `frame_files`) | frames | the number in the file's name |
+| one text per frame, as NW-UCLA has them (see `skeleton_frames`) | joints | the number in the file's name |
+| `.skeleton` text of NTU RGB+D (see `skeleton_text`) | joints | |
+| `.mat` with one array | all | frames and joints: the last; signal and features: the first |
+| `.npy` | all | the first |
+
+A cell may choose frames of a file, counted from 0 (`long.avi#80-159`), and say when they were taken (see `clock`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actionmae.core.modality import ModalitySpec
+from actionmae.data.reading.clock import split_clock
+from actionmae.data.reading.frame_files import on_disk
+from actionmae.data.reading.image_folder import ImageFolder
+from actionmae.data.reading.levels import eight_bits
+from actionmae.data.reading.mat_files import read_mat
+from actionmae.data.reading.skeleton_frames import read_skeleton_frames
+from actionmae.data.reading.skeleton_text import read_skeleton_text
+from actionmae.data.reading.video import VideoReader
+
+Array = NDArray[Any]
+Indices = Sequence[int] | NDArray[np.int64]
+
+
+@runtime_checkable
+class FrameReader(Protocol):
+    """One recording of one modality.
+
+    Attributes:
+        num_frames: Frames (joints, features: time steps; signal: samples), at least 1.
+        rate: Frames or samples per second, or None if unknown.
+    """
+
+    num_frames: int
+    rate: float | None
+
+    def read(self, indices: Indices) -> Array:
+        """The frames at `indices`, numbers 0…num_frames − 1 (ascending, repeats allowed).
+
+        Returns:
+            frames [n, h, w, c] uint8 or uint16; joints [n, P, J, 3] float32, all NaN where a person is absent;
+            signal [n, C] float32; features [n, C] float32.
+        """
+        ...
+
+    def images(self, indices: Indices) -> Iterator[Array]:
+        """The same one by one, each as it is decoded, so that large originals never pile up."""
+        ...
+
+
+class ArrayReader:
+    """A `FrameReader` over an array in memory, time first."""
+
+    def __init__(self, array: Array, rate: float | None) -> None:
+        self._array = array
+        self.num_frames = len(array)
+        self.rate = rate
+
+    def read(self, indices: Indices) -> Array:
+        """See `FrameReader.read`."""
+        return self._array[np.asarray(indices, dtype=np.int64)]
+
+    def images(self, indices: Indices) -> Iterator[Array]:
+        """See `FrameReader.images`."""
+        return (self._array[int(index)] for index in indices)
+
+
+class TimedReader:
+    """Some or all frames of a stream, with their times.
+
+    Args:
+        stream: The whole recording.
+        frames: [n] the chosen frames, ascending.
+        times: [n] seconds on the clip's clock, or None = no clock.
+    """
+
+    def __init__(self, reader: FrameReader, frames: NDArray[np.int64], times: NDArray[np.float64] | None) -> None:
+        self.times = times
+        self.num_frames = len(frames)
+        self.rate = reader.rate
+        self._reader = reader
+        self._frames = frames
+
+    def read(self, indices: Indices) -> Array:
+        """See `FrameReader.read`."""
+        return self._reader.read(self._frames[np.asarray(indices, dtype=np.int64)])
+
+    def images(self, indices: Indices) -> Iterator[Array]:
+        """See `FrameReader.images`."""
+        return self._reader.images(self._frames[np.asarray(indices, dtype=np.int64)])
+
+
+def frame_times(reader: FrameReader) -> NDArray[np.float64] | None:
+    """[n] seconds of every frame on the clip's clock, or None if its cell names no clock."""
+    return reader.times if isinstance(reader, TimedReader) else None
+
+
+def frames_of(reader: FrameReader) -> Iterator[Array]:
+    """All frames in order, one in memory at a time; see `FrameReader.images`."""
+    return reader.images(range(reader.num_frames))
+
+
+def open_reader(path: Path | str, spec: ModalitySpec) -> FrameReader:
+    """Open one recording; the form is told by the file's name, the meaning by the modality.
+
+    Args:
+        path: A file, or a folder of images; as a manifest's cell it may choose frames and name a clock.
+        spec: The modality. Joints: fewer persons than P are filled up with absent ones, further persons are left out.
+
+    Raises:
+        FileNotFoundError: If nothing is there.
+        ValueError: If the form does not suit the modality's kind, the content is broken, or frames or clock do not fit;
+            names the file.
+    """
+    cell, clock = split_clock(Path(path))
+    place = on_disk(cell)
+    if not place.exists():
+        raise FileNotFoundError(f"{spec.name} recording {path} does not exist: check the manifest's cell")
+    reader = _open(cell if place.is_dir() else place, place, spec)
+    choice = "" if place.is_dir() else cell.name.removeprefix(place.name)  # a folder chooses by its files' numbers
+    if clock is None and not choice:
+        return reader
+    frames = _choose(cell, choice, reader.num_frames)
+    times = None if clock is None else clock.times(cell, reader.num_frames, reader.rate)[frames]
+    return TimedReader(reader, frames, times)
+
+
+def _choose(cell: Path, choice: str, num_frames: int) -> NDArray[np.int64]:
+    """The frames that "#3-60,62" names, or all."""
+    if not choice:
+        return np.arange(num_frames)
+    runs = [[int(end) for end in run.split("-")] for run in choice.removeprefix("#").split(",")]
+    frames = np.unique(np.concatenate([np.arange(run[0], run[-1] + 1) for run in runs]))
+    if not len(frames) or frames[-1] >= num_frames:
+        raise ValueError(f"{cell} asks for frames {choice}, but there are {num_frames}: choose from 0–{num_frames - 1}")
+    return frames
+
+
+def _open(path: Path, place: Path, spec: ModalitySpec) -> FrameReader:
+    """The whole recording; `place` is what exists on disk of `path`."""
+    suffix = path.suffix.lower()
+    if suffix in (".mat", ".npy"):
+        array = _load_npy(path) if suffix == ".npy" else read_mat(path)
+        if suffix == ".mat" and spec.kind in ("frames", "joints"):
+            array = np.moveaxis(array, -1, 0)
+        return ArrayReader(_as_kind(path, array, spec), spec.rate)
+    if spec.kind == "frames":
+        if place.is_dir():
+            return ImageFolder(path, spec.value, spec.rate, spec.value_range)
+        return VideoReader(path, spec.value, spec.value_range)
+    if spec.kind == "joints" and suffix == ".skeleton":
+        persons, joints, _ = spec.shape
+        return ArrayReader(read_skeleton_text(path, num_persons=persons, num_joints=joints), spec.rate)
+    if spec.kind == "joints" and place.is_dir():
+        persons, joints, _ = spec.shape
+        return ArrayReader(read_skeleton_frames(path, num_persons=persons, num_joints=joints), spec.rate)
+    forms = ".mat, .npy or .skeleton" if spec.kind == "joints" else ".mat or .npy"
+    raise ValueError(f"{path} cannot be read as {spec.name} ({spec.kind}): give a {forms} file")
+
+
+def array_reader(array: Array, spec: ModalitySpec, *, name: str = "the array") -> FrameReader:
+    """A stream over an array in memory, time first, checked as the content of a `.npy` file is.
+
+    Args:
+        array: frames [n, h, w] or [n, h, w, c] uint8 or uint16; joints [n, J, 3] or [n, P, J, 3]; signal and features
+            [n, C].
+        spec: The modality.
+        name: What an error calls the array.
+
+    Raises:
+        ValueError: If the array does not fit the modality, or has NaN.
+    """
+    return ArrayReader(_as_kind(Path(name), array, spec), spec.rate)
+
+
+def _load_npy(path: Path) -> Array:
+    try:
+        array: Array = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise ValueError(f"{path} cannot be read as a NumPy file ({error}): save one numeric array") from error
+    return array
+
+
+def _as_kind(path: Path, array: Array, spec: ModalitySpec) -> Array:
+    """Check an array, time first, against its modality and give it the form that `FrameReader.read` promises."""
+    if array.ndim == 0 or len(array) == 0:
+        raise ValueError(f"{path} has no frames: record or convert it again")
+    if spec.kind == "frames":
+        return _as_images(path, array, spec)
+    if spec.kind == "joints":
+        return _as_joints(path, array, spec)
+    wanted = spec.shape[0]
+    if array.ndim != 2 or array.shape[1] != wanted:
+        raise ValueError(
+            f"{path} has shape {array.shape}: {spec.name} needs (time, {wanted}); change the modality's shape if "
+            "the file is right"
+        )
+    _refuse_nan(path, array, spec)
+    return array.astype(np.float32)
+
+
+def _as_images(path: Path, array: Array, spec: ModalitySpec) -> Array:
+    channels = {"color": 3, "gray": 1, "flow": 2, "depth": 1}[spec.value]
+    dtype = np.uint16 if spec.value == "depth" else np.uint8
+    if array.ndim == 3:
+        array = array[..., None]
+    if spec.value == "gray" and array.dtype == np.uint16:
+        array = eight_bits(array, spec.value_range)
+    if array.ndim != 4 or array.shape[3] != channels:
+        raise ValueError(f"{path} has shape {array.shape}: {spec.name} needs (time, height, width, {channels})")
+    if array.dtype != dtype and not (dtype == np.uint16 and array.dtype == np.int16 and array.min() >= 0):
+        raise ValueError(f"{path} is {array.dtype}: {spec.name} needs {np.dtype(dtype)}, depth in millimetres")
+    return array.astype(dtype, copy=False)
+
+
+def _as_joints(path: Path, array: Array, spec: ModalitySpec) -> Array:
+    """Time first → [T, P, J, 3]; a person whose coordinates are all 0 or all NaN is absent.
+
+    One person is [T, J, 3], [T, 3, J] or [T, 3·J] (x, y, z of each joint in turn), several are [T, P, J, 3].
+    """
+    persons, joints, _ = spec.shape
+    given = array.shape
+    if given[1:] == (3, joints) and joints != 3:
+        array = array.swapaxes(1, 2)
+    elif given[1:] == (3 * joints,):
+        array = array.reshape(-1, joints, 3)
+    if array.ndim == 3:
+        _refuse_nan(path, array, spec)
+        array = array[:, None]
+    if array.ndim != 4 or array.shape[2:] != (joints, 3):
+        raise ValueError(
+            f"{path} has shape {given}: {spec.name} needs (time, {joints}, 3) or (time, persons, {joints}, 3); "
+            "change the modality's shape if the file is right"
+        )
+    array = array[:, :persons].astype(np.float32)
+    absent = (np.isnan(array) | (array == 0)).all(axis=(2, 3))
+    _refuse_nan(path, np.where(absent[:, :, None, None], 0, array), spec)
+    if absent.all():
+        raise ValueError(f"{path} holds no person in any frame: leave this cell of the manifest empty")
+    out = np.full((len(array), persons, joints, 3), np.nan, dtype=np.float32)
+    out[:, : array.shape[1]] = np.where(absent[:, :, None, None], np.nan, array)
+    return out
+
+
+def _refuse_nan(path: Path, array: Array, spec: ModalitySpec) -> None:
+    bad = ~np.isfinite(array).reshape(len(array), -1).all(axis=1)
+    if bad.any():
+        raise ValueError(
+            f"{path} has NaN or infinite values in frame {int(bad.argmax())}: repair the {spec.name} recording or "
+            "leave its cell of the manifest empty"
+        )

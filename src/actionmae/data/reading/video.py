@@ -1,0 +1,206 @@
+"""Video files in: whatever FFmpeg reads, and a short way to single frames of the files that `prepare` writes. No torch.
+
+Shapes: n frames, h w pixels, c channels.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.codec.codec import Capabilities
+from numpy.typing import NDArray
+
+from actionmae.core.modality import Value
+from actionmae.data.reading.avi_frames import find_frames
+from actionmae.data.reading.levels import eight_bits
+
+logger = logging.getLogger(__name__)
+
+Frame = NDArray[Any]
+"""One image [h, w, c], uint8 or uint16."""
+
+_FORMATS = {"color": "rgb24", "gray": "gray", "flow": "rgb24", "depth": "gray16le"}
+# A header may count a frame or two wrongly; a recording that lacks more than this share was cut off.
+_TRUNCATED_BELOW = 0.9
+
+
+class VideoReader:
+    """The frames of one video file.
+
+    The number of frames does not rest on the header. Where each frame is an image of its own (see `avi_frames`) the
+    index's entries count, otherwise the packets, all of which are passed (without decoding) when the file is opened.
+
+    Args:
+        path: The file.
+        value: What the frames mean: color [n, h, w, 3] and gray [n, h, w, 1] uint8, flow [n, h, w, 2] uint8 (the red
+            and green channels), depth [n, h, w, 1] uint16 (needs a 16-bit gray video: PNG in AVI, FFV1 in Matroska).
+        value_range: (black, white) of 16-bit gray; see `levels.eight_bits`.
+
+    Attributes:
+        num_frames: Frames in the file, at least 1.
+        rate: Frames per second, or None if the file does not say.
+        size: Height and width in pixels, as stored; the frames of a video that is to be shown turned are turned.
+        direct: True where any frame is read alone, without passing the others.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no video, has no frames, is cut off, or is not 16-bit gray although `value` is depth.
+    """
+
+    def __init__(self, path: Path, value: Value, value_range: tuple[float, float] | None = None) -> None:
+        if not path.is_file():
+            raise FileNotFoundError(f"video {path} does not exist: check the manifest's cell")
+        self._path = path
+        self._value = value
+        self._value_range = value_range if value == "gray" else None
+        self._images = find_frames(path, value)
+        self.direct = self._images is not None
+        if self._images is not None:
+            self.rate: float | None = self._images.rate
+            self.num_frames, self.size, self._all_keys = len(self._images.places), self._images.size, True
+            return
+        with self._open() as container:
+            stream = container.streams.video[0]
+            self.rate = float(stream.average_rate) if stream.average_rate else None
+            pix_fmt = stream.codec_context.pix_fmt
+            self.size = (stream.codec_context.height, stream.codec_context.width)
+            if value == "depth" and not str(pix_fmt).startswith("gray16"):
+                raise ValueError(
+                    f"depth video {path} has pixels of form {pix_fmt}: depth needs millimetres in a 16-bit gray video "
+                    "(FFV1 gray16le) or in 16-bit PNG images"
+                )
+            try:
+                self._scan(container, stream)
+            except av.FFmpegError as error:
+                reason = error.strerror or error
+                raise ValueError(f"video {path} cannot be read ({reason}): copy or convert it again") from error
+
+    def images(self, indices: Sequence[int] | NDArray[np.int64]) -> Iterator[Frame]:
+        """See `readers.FrameReader.images`.
+
+        Where every frame is a key frame only the wanted ones are decoded, otherwise all up to the last wanted one.
+
+        Raises:
+            ValueError: If a frame cannot be decoded; names the file and the frame.
+        """
+        times = Counter(map(int, indices))
+        wanted, done = list(times), 0
+        for index, pixels in zip(wanted, self._images_at(wanted), strict=False):
+            yield from repeat(pixels, times[index])
+            done += 1
+        if done < len(wanted):
+            raise ValueError(self._broken(wanted[done]))
+
+    def read(self, indices: Sequence[int] | NDArray[np.int64]) -> Frame:
+        """See `readers.FrameReader.read`.
+
+        Raises:
+            ValueError: As `images`, and if the frames differ in size.
+        """
+        images = list(self.images(indices))
+        if len({image.shape for image in images}) > 1:
+            raise ValueError(f"video {self._path} has frames that differ in size: convert it to one size")
+        return np.stack(images)
+
+    def _images_at(self, wanted: list[int]) -> Iterator[Frame]:
+        """The wanted frames in order; ends early or raises where the file is broken."""
+        done = 0
+        if self._images is not None:
+            for pixels in self._images.read(wanted):
+                done += 1
+                yield pixels
+        if done < len(wanted):
+            yield from map(self._pixels, self._decode(wanted[done:]))
+
+    def _open(self) -> av.container.InputContainer:
+        try:
+            container = av.open(str(self._path), metadata_errors="ignore")  # a title need not be UTF-8
+        except (av.FFmpegError, OSError) as error:
+            reason = error.strerror or error
+            raise ValueError(f"{self._path} cannot be opened as a video ({reason}): convert or remove it") from error
+        if not container.streams.video:
+            container.close()
+            raise ValueError(f"{self._path} holds no video stream: give a video file")
+        if container.streams.video[0].codec_context is None:
+            container.close()
+            raise ValueError(f"{self._path} is coded in a way that FFmpeg does not know: convert it")
+        return container
+
+    def _scan(self, container: av.container.InputContainer, stream: Any) -> None:
+        """Count the packets; refuse a file that stops long before its header says."""
+        self.num_frames, end, corrupt, self._all_keys = 0, 0, False, True
+        for packet in container.demux(stream):
+            if packet.size:
+                self.num_frames += 1
+                end = max(end, (packet.pts or 0) + (packet.duration or 0))
+                corrupt |= packet.is_corrupt
+                self._all_keys &= packet.is_keyframe
+        claimed, found = float(stream.frames), float(self.num_frames)
+        if (
+            not stream.frames and len(container.streams) == 1 and container.duration
+        ):  # Matroska only says how long it is
+            claimed, found = container.duration / av.time_base, end * float(stream.time_base)
+        if self.num_frames == 0:
+            raise ValueError(f"video {self._path} has no frames: record or convert it again")
+        if corrupt or found < _TRUNCATED_BELOW * claimed:
+            last = self.num_frames - 1
+            raise ValueError(f"video {self._path} is cut off after frame {last}: copy or convert it again")
+
+    def _decode(self, wanted: list[int]) -> Iterator[av.VideoFrame]:
+        """The wanted frames in order; ends early or raises where the file is broken."""
+        with self._open() as container:
+            delay = container.streams.video[0].codec_context.codec.capabilities & Capabilities.delay
+            decode = self._decode_keys if self._all_keys and not delay else self._decode_all
+            yield from decode(container, wanted)
+
+    def _decode_all(self, container: av.container.InputContainer, wanted: list[int]) -> Iterator[av.VideoFrame]:
+        """Frames depend on earlier ones: decode everything up to the last wanted frame."""
+        keep, index = set(wanted), -1
+        try:
+            for index, frame in enumerate(container.decode(video=0)):
+                if index in keep:
+                    yield frame
+                if index >= wanted[-1]:
+                    return
+        except av.FFmpegError as error:
+            raise ValueError(self._broken(index + 1)) from error
+
+    def _decode_keys(self, container: av.container.InputContainer, wanted: list[int]) -> Iterator[av.VideoFrame]:
+        """Every packet is one key frame: decode only the wanted packets."""
+        keep, index = set(wanted), -1
+        for packet in container.demux(container.streams.video[0]):
+            if not packet.size:
+                continue
+            index += 1
+            if index not in keep:
+                continue
+            try:
+                frames = packet.decode()
+            except av.FFmpegError as error:
+                raise ValueError(self._broken(index)) from error
+            if not frames:
+                raise ValueError(self._broken(index))
+            yield frames[0]
+            if index == wanted[-1]:
+                return
+
+    def _pixels(self, frame: av.VideoFrame) -> Frame:
+        ranged = self._value_range is not None and frame.format.name.startswith("gray16")
+        image: Frame = frame.to_ndarray(format="gray16le" if ranged else _FORMATS[self._value])
+        if ranged:
+            image = eight_bits(image, self._value_range)
+        if turns := round(frame.rotation / 90):  # a telephone held upright records lying images, and says so
+            image = np.ascontiguousarray(np.rot90(image, turns))
+        if image.ndim == 2:
+            return image[:, :, None]
+        return image[:, :, :2] if self._value == "flow" else image
+
+    def _broken(self, index: int) -> str:
+        return f"video {self._path} cannot be decoded at frame {index}: copy or convert it again"

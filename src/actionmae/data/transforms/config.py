@@ -1,0 +1,55 @@
+"""What is varied in training (Tables 3 and 9), as switches. No torch here."""
+
+from dataclasses import dataclass
+
+from actionmae.data.loading.sampling import FrameChoice
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentConfig:
+    """What is varied in training; each is a switch of its own.
+
+    Attributes:
+        shifted_crop: Crop at a random place of the region, not at its centre (Table 3).
+        flip: Probability of mirroring a clip; 0 where left and right change the label. A clip is mirrored only if all
+            the modalities that it has can be.
+        color_jitter: Vary brightness, contrast, saturation and hue of color frames (Table 3).
+        jitter_strength: s: factors in 1 − s … 1 + s, hue turned by up to ± s/4 of the circle. §4.1 gives no numbers.
+        depth_jitter: The same on JET-coloured depth (Table 9 shows that it harms).
+        independent: Crop and mirror each modality on its own, not all of a clip alike.
+        frames: Which frames the data set reads: "random" (Table 9's temporal random sampling), "segments" (one in each
+            of T equal parts: every part of the motion is seen) or "uniform" (as in testing).
+        joint_rotation: Turn joints about the vertical axis by up to ± this many degrees.
+        joint_scale: Scale joints by 1 ± up to this share.
+        joint_noise: Standard deviation of noise on every coordinate in metres.
+        signal_scale: Scale signals by 1 ± up to this share.
+        signal_noise: Standard deviation of noise on every sample, as a share of the channel's own in the clip.
+        frame_share: Highest share of single frames lost, each modality for itself (`core.dropping.drop_frames`).
+        span_share: Longest span of frames lost, as a share of T.
+
+    Raises:
+        ValueError: If a value is out of range.
+    """
+
+    shifted_crop: bool = True
+    flip: float = 0.5
+    color_jitter: bool = True
+    jitter_strength: float = 0.4
+    depth_jitter: bool = False
+    independent: bool = False
+    frames: FrameChoice = "random"
+    joint_rotation: float = 0.0
+    joint_scale: float = 0.0
+    joint_noise: float = 0.0
+    signal_scale: float = 0.0
+    signal_noise: float = 0.0
+    frame_share: float = 0.0
+    span_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("flip", "jitter_strength", "joint_scale", "signal_scale", "frame_share", "span_share"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"{name} is {getattr(self, name)}: give a number between 0 and 1")
+        for name in ("joint_rotation", "joint_noise", "signal_noise"):
+            if getattr(self, name) < 0.0:
+                raise ValueError(f"{name} is {getattr(self, name)}: give 0 or more")

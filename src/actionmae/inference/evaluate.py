@@ -1,0 +1,189 @@
+"""What the verbs evaluate, embed and report do with a saved model and a manifest."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from actionmae.core.files import atomic_write, write_text
+from actionmae.core.tensors import ClipBatch
+from actionmae.data.manifest import ClipRow, read_manifest
+from actionmae.data.splits import check_labels, rows_for_model, split_rows
+from actionmae.evaluation.frame_loss import SHARES, FrameLossCurve, score_frame_loss
+from actionmae.evaluation.scores import SubsetScores
+from actionmae.evaluation.table import RobustnessTable
+from actionmae.inference.scoring import ClipScorer, pick_device, score_model
+from actionmae.nn.checkpoint import load_model
+from actionmae.nn.classifier import MultiModalClassifier
+
+Progress = Callable[..., None]
+
+
+def evaluate_model(
+    model_folder: Path,
+    manifest: Path,
+    *,
+    out: Path,
+    protocol: str = "split",
+    split: str = "test",
+    frame_loss: bool = False,
+    specialists: Mapping[str, float] | None = None,
+    devices: int = 1,
+    accelerator: str = "auto",
+    batch_size: int = 32,
+    num_workers: int = 0,
+    progress: Progress | None = None,
+) -> tuple[RobustnessTable, list[FrameLossCurve]]:
+    """Score a saved model and write what `write_scores` writes (and frame_loss.json) into `out`.
+
+    Args:
+        model_folder: Model.
+        manifest: CSV; labels are matched with the model's classes by name.
+        out: Folder to write into.
+        protocol: As in `DataConfig`.
+        split: train, val, test, or all.
+        frame_loss: Also lose frames: single ones, and everything after some moment.
+        specialists: Top-1 in percent of models trained on one subset alone, by subset.
+        devices: Processes.
+        accelerator: auto, cpu or cuda.
+        batch_size: Clips per batch.
+        num_workers: Decoding processes per process.
+        progress: Called with (clips done now, clips in all), first with 0; every lost share of frames counts as a clip.
+            Several processes say nothing until all have scored.
+
+    Raises:
+        FileNotFoundError: If the model, the manifest or a recording does not exist.
+        ValueError: If they do not fit each other.
+    """
+    model, rows = _model_and_rows(model_folder, manifest, protocol=protocol, split=split)
+    check_labels(rows, model.classes)
+    total = len(rows) * (1 + 2 * len(SHARES) * frame_loss)
+
+    def report(clips: int) -> None:
+        if progress is not None:
+            progress(clips, total)
+
+    report(0)
+    scores = score_model(
+        model_folder,
+        rows,
+        devices=devices,
+        accelerator=accelerator,
+        batch_size=batch_size,
+        num_workers=num_workers,
+        progress=report,
+    )
+    if devices > 1:
+        report(len(rows))
+    facts = {"model": str(model_folder), "manifest": str(manifest), "protocol": protocol, "split": split}
+    table = write_scores(scores, out, facts=facts, specialists=specialists)
+    curves = []
+    if frame_loss:
+        model.to(pick_device(accelerator))
+        scorer = ClipScorer(rows, model, batch_size=batch_size, num_workers=num_workers)
+        for spans in (False, True):
+            batches = _counted(scorer.batches(model), lambda clips: report(clips * len(SHARES)))
+            curves.append(score_frame_loss(model, batches, spans=spans))
+        write_text(out / "frame_loss.json", json.dumps([curve.to_dict() for curve in curves], indent=2) + "\n")
+    return table, curves
+
+
+def write_scores(
+    scores: SubsetScores, folder: Path, *, facts: Mapping[str, Any], specialists: Mapping[str, float] | None = None
+) -> RobustnessTable:
+    """Write scores.npz, the robustness table as .json, .csv and .md, and evaluation.json.
+
+    Args:
+        scores: Of one model.
+        folder: Made if needed.
+        facts: JSON-ready: what was scored on what. The command and the date are added.
+        specialists: Top-1 in percent of models trained on one subset alone, by subset.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    scores.save(folder / "scores.npz")
+    table = RobustnessTable.from_scores(scores, specialists)
+    facts = {**facts, "command": command_line(), "date": datetime.now(UTC).isoformat(timespec="seconds")}
+    write_text(folder / "evaluation.json", json.dumps(facts, indent=2) + "\n")
+    for suffix, text in (("json", table.to_json()), ("csv", table.to_csv()), ("md", table.to_markdown())):
+        write_text(folder / f"robustness.{suffix}", text)
+    return table
+
+
+def command_line() -> str:
+    """The command that this process runs."""
+    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
+@torch.inference_mode()
+def embed_clips(
+    model_folder: Path,
+    manifest: Path,
+    out: Path,
+    *,
+    protocol: str = "split",
+    split: str = "all",
+    batch_size: int = 32,
+    num_workers: int = 0,
+    accelerator: str = "auto",
+    progress: Progress | None = None,
+) -> int:
+    """Write the tokens of every clip to an .npz file and return the number of clips.
+
+    The file holds tokens [n, M, C] float32 (zero where a modality is missing), filled [n, M, C] (with ActionMAE the
+    missing ones reconstructed), available [n, M] bool, sample_ids [n] and modalities [M] as strings.
+
+    Args:
+        model_folder: Model.
+        manifest: CSV; labels may be empty.
+        out: File to write.
+        protocol: As in `DataConfig`; not used for split="all".
+        split: train, val, test, or all.
+        batch_size: Clips per batch.
+        num_workers: Decoding processes.
+        accelerator: auto, cpu or cuda.
+        progress: Called with (clips done now, clips in all), first with 0.
+
+    Raises:
+        FileNotFoundError: If the model, the manifest or a recording does not exist.
+        ValueError: If they do not fit each other, or `out` is no .npz.
+    """
+    if out.suffix != ".npz":
+        raise ValueError(f"out is {out}: give a file name that ends in .npz")
+    model, rows = _model_and_rows(model_folder, manifest, protocol=protocol, split=split)
+    model.to(pick_device(accelerator))
+    if progress is not None:
+        progress(0, len(rows))
+    columns: dict[str, list[np.ndarray]] = {"tokens": [], "filled": [], "available": []}
+    names: list[str] = []
+    for batch in ClipScorer(rows, model, batch_size=batch_size, num_workers=num_workers).batches(model):
+        tokens = model.encode(batch)
+        filled, _ = model.reconstruct(tokens, batch.available)
+        for key, value in (("tokens", tokens), ("filled", filled), ("available", batch.available)):
+            columns[key].append(value.cpu().numpy())
+        names += batch.sample_ids
+        if progress is not None:
+            progress(len(batch), len(rows))
+    with atomic_write(out) as unfinished, unfinished.open("wb") as file:
+        arrays: dict[str, Any] = {key: np.concatenate(parts) for key, parts in columns.items()}
+        np.savez(file, **arrays, sample_ids=np.array(names), modalities=np.array(model.modalities.names))
+    return len(names)
+
+
+def _counted(batches: Iterator[ClipBatch], report: Callable[[int], None]) -> Iterator[ClipBatch]:
+    """The same batches; the number of clips is reported when a batch has been used."""
+    for batch in batches:
+        yield batch
+        report(len(batch))
+
+
+def _model_and_rows(
+    model_folder: Path, manifest: Path, *, protocol: str, split: str
+) -> tuple[MultiModalClassifier, tuple[ClipRow, ...]]:
+    model = load_model(model_folder)
+    read = read_manifest(manifest)
+    return model, rows_for_model(read, split_rows(read, protocol=protocol, split=split), model.modalities)

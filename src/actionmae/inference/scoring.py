@@ -1,0 +1,154 @@
+"""A model and rows of a manifest → `SubsetScores`, in this process or divided among several. No Lightning.
+
+Shards are not padded and merged by sample id, so every clip counts exactly once on any number of processes.
+"""
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.multiprocessing as mp
+from torch.utils.data import DataLoader
+
+from actionmae.core.tensors import ClipBatch
+from actionmae.data.loading.collate import collate
+from actionmae.data.loading.dataset import ClipDataset
+from actionmae.data.manifest import ClipRow
+from actionmae.data.transforms.transform import transform
+from actionmae.evaluation.scores import SubsetScores, merge, score_subsets
+from actionmae.nn.checkpoint import load_model
+from actionmae.nn.classifier import MultiModalClassifier
+
+Progress = Callable[[int], None]
+
+
+class ClipScorer:
+    """Scores the same clips again and again (validation) or once (test).
+
+    Args:
+        rows: The clips; all have at least one of the model's modalities.
+        model: Whose modalities and classes are used.
+        batch_size: Clips per batch.
+        num_workers: Processes that decode.
+        cache: Keep decoded clips between calls.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[ClipRow],
+        model: MultiModalClassifier,
+        *,
+        batch_size: int = 32,
+        num_workers: int = 0,
+        cache: bool = False,
+    ) -> None:
+        dataset = ClipDataset(rows, model.classes, model.modalities, train=False, cache=cache)
+        self.subjects = {row.sample: row.subject for row in rows}
+        self.loader: DataLoader[Any] = DataLoader(
+            dataset,
+            batch_size=batch_size,
+            shuffle=False,
+            num_workers=num_workers,
+            persistent_workers=cache and num_workers > 0,
+            collate_fn=collate,
+        )
+
+    def __call__(self, model: MultiModalClassifier, *, progress: Progress | None = None) -> SubsetScores:
+        """Score every subset on the device where the model is."""
+        return score_subsets(
+            model, self.batches(model), classes=model.classes, subjects=self.subjects, progress=progress
+        )
+
+    def batches(self, model: MultiModalClassifier) -> Iterator[ClipBatch]:
+        """Ready for the model: centre crops as floats, on its device."""
+        device = next(model.parameters()).device
+        for batch in self.loader:
+            yield transform(batch.to(device), model.modalities, augment=None, generator=None)
+
+
+def score_model(
+    model_folder: Path,
+    rows: Sequence[ClipRow],
+    *,
+    devices: int = 1,
+    accelerator: str = "auto",
+    batch_size: int = 32,
+    num_workers: int = 0,
+    progress: Progress | None = None,
+) -> SubsetScores:
+    """Score a saved model on rows, divided among `devices` processes.
+
+    Args:
+        model_folder: Model.
+        rows: Clips.
+        devices: Processes; with GPUs one on each, on the CPU one thread each.
+        accelerator: auto, cpu or cuda.
+        batch_size: Clips per batch and process.
+        num_workers: Decoding processes per process.
+        progress: Called with the number of clips after each batch (with one process only).
+
+    Raises:
+        ValueError: If devices or accelerator are out of range.
+    """
+    if devices == 1:
+        return _score_shard(model_folder, rows, 0, accelerator, batch_size, num_workers, progress)
+    # Spawned processes import everything again; forked ones must not touch CUDA, nor macOS's frameworks.
+    forks = pick_device(accelerator).type == "cpu" and sys.platform != "darwin"
+    if devices < 1:
+        raise ValueError(f"devices is {devices}: give at least 1")
+    with tempfile.TemporaryDirectory() as folder:
+        mp.start_processes(  # type: ignore[attr-defined, no-untyped-call]  # torch's gap
+            _worker,
+            args=(devices, model_folder, list(rows), accelerator, batch_size, num_workers, Path(folder)),
+            nprocs=devices,
+            start_method="fork" if forks else "spawn",
+        )
+        shards = [SubsetScores.load(path) for path in sorted(Path(folder).glob("*.npz"))]
+        return merge(shards)
+
+
+def pick_device(accelerator: str, index: int = 0) -> torch.device:
+    """The device of one process.
+
+    Raises:
+        ValueError: If cuda was asked for and there is none.
+    """
+    if accelerator not in ("auto", "cpu", "cuda"):
+        raise ValueError(f"accelerator is {accelerator!r}: choose auto, cpu or cuda")
+    if accelerator == "cuda" and not torch.cuda.is_available():
+        raise ValueError("accelerator is 'cuda' but torch finds no GPU: choose cpu, or install a CUDA build of torch")
+    if accelerator == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", index % torch.cuda.device_count())
+
+
+def _score_shard(
+    model_folder: Path,
+    rows: Sequence[ClipRow],
+    rank: int,
+    accelerator: str,
+    batch_size: int,
+    num_workers: int,
+    progress: Progress | None = None,
+) -> SubsetScores:
+    model = load_model(model_folder, device=pick_device(accelerator, rank))
+    return ClipScorer(rows, model, batch_size=batch_size, num_workers=num_workers)(model, progress=progress)
+
+
+def _worker(
+    rank: int,
+    world: int,
+    model_folder: Path,
+    rows: list[ClipRow],
+    accelerator: str,
+    batch_size: int,
+    num_workers: int,
+    out: Path,
+) -> None:
+    shard = rows[rank::world]
+    if shard:
+        torch.set_num_threads(1)  # a forked process has lost its parent's thread pool
+        _score_shard(model_folder, shard, rank, accelerator, batch_size, num_workers).save(out / f"{rank}.npz")

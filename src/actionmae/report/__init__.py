@@ -1,0 +1,1 @@
+"""The robustness numbers as a page: findings, charts, tables."""

@@ -1,0 +1,109 @@
+"""The verb report: folders with scores → one page, with sample frames from a manifest."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from actionmae.core.modality import ModalitySet, ModalitySpec
+from actionmae.data.manifest import ClipRow, read_manifest
+from actionmae.data.reading.readers import open_reader
+from actionmae.evaluation.frame_loss import FrameLossCurve
+from actionmae.evaluation.scores import SubsetScores
+from actionmae.evaluation.table import RobustnessTable
+from actionmae.report.entries import ReportRun
+from actionmae.report.page import write_report
+
+
+def report_runs(
+    runs: Sequence[str], out: Path, *, manifest: Path | None = None, title: str = "Robustness report", frames: int = 4
+) -> list[Path]:
+    """Write the report of folders that `train` or `evaluate` wrote.
+
+    Args:
+        runs: Folders, or name=folder; a name given to several folders makes them seeds of one entry.
+        out: The page; the same name with .md and .csv is written beside it.
+        manifest: Where sample frames are taken from; None = none are shown.
+        title: Heading.
+        frames: How many clips to show.
+
+    Returns:
+        The files.
+
+    Raises:
+        FileNotFoundError: If a folder has no scores.
+        ValueError: If names or models do not fit each other.
+    """
+    named = [_name(item) for item in runs]
+    names = [name for name, _ in named]
+    loaded = []
+    for name, folder in named:
+        group = name if names.count(name) > 1 else None
+        loaded.append(load_run(folder, name=name if group is None else f"{name} ({folder})", group=group))
+    samples = [] if manifest is None else sample_frames(manifest, loaded[0].scores.modalities, count=frames)
+    write_report(out, loaded, title=title, samples=samples)
+    return [out.with_suffix(suffix) for suffix in (".html", ".md", ".csv")]
+
+
+def load_run(folder: Path, *, name: str, group: str | None = None) -> ReportRun:
+    """Read scores.npz, frame_loss.json and evaluation.json of one folder.
+
+    Raises:
+        FileNotFoundError: If there are no scores.
+        ValueError: If they are damaged.
+    """
+    scores = SubsetScores.load(folder / "scores.npz")
+    curves = _read_json(folder / "frame_loss.json") or []
+    return ReportRun(
+        name=name,
+        group=group,
+        scores=scores,
+        table=RobustnessTable.from_scores(scores),
+        frame_loss=[FrameLossCurve.from_dict(curve) for curve in curves],
+        provenance=_read_json(folder / "evaluation.json") or {},
+    )
+
+
+def sample_frames(manifest: Path, modalities: ModalitySet, *, count: int) -> list[tuple[str, bytes]]:
+    """The middle frame of every image modality, for clips of different classes: (caption, PNG bytes)."""
+    rows: dict[str, ClipRow] = {}
+    for row in read_manifest(manifest).rows:
+        if any(spec.name in row.files for spec in modalities if spec.kind == "frames"):
+            rows.setdefault(row.label, row)
+    out = []
+    for row in list(rows.values())[:count]:
+        for spec in modalities:
+            if spec.kind == "frames" and spec.name in row.files:
+                reader = open_reader(row.files[spec.name], spec)
+                frame = reader.read([reader.num_frames // 2])[0]
+                written, data = cv2.imencode(".png", _as_bgr(frame, spec))
+                assert written
+                out.append((f"{row.label} · {spec.name}", data.tobytes()))
+    return out
+
+
+def _as_bgr(frame: NDArray[Any], spec: ModalitySpec) -> NDArray[np.uint8]:
+    """[h, w, c] as OpenCV writes it: depth in JET colours (no reading stays black), flow's first component as gray."""
+    if spec.value == "color":
+        return np.ascontiguousarray(frame[..., ::-1])
+    if spec.value != "depth":
+        return np.ascontiguousarray(frame[..., :1])
+    depth = frame[..., 0].astype(np.float32)
+    there = depth > 0
+    near, far = spec.value_range or (float(depth[there].min(initial=0)), float(depth.max()))
+    share = np.clip((depth - near) / max(far - near, 1.0), 0, 1)
+    colors = cv2.applyColorMap((255 * share).astype(np.uint8), cv2.COLORMAP_JET)
+    return np.where(there[..., None], colors, 0).astype(np.uint8)
+
+
+def _name(item: str) -> tuple[str, Path]:
+    name, equals, folder = item.partition("=")
+    return (name, Path(folder)) if equals else (Path(item).resolve().name, Path(item))
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

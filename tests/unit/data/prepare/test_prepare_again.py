@@ -1,0 +1,208 @@
+"""A second call into the same folder: what is done again, what is refused, who may work at the same time."""
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from actionmae.core.modality import resolve
+from actionmae.data.manifest import read_manifest
+from actionmae.data.prepare.file_lock import is_locked
+from actionmae.data.prepare.journal import Journal, require_settings
+from actionmae.data.prepare.run import PrepareReport, prepare
+from actionmae.data.prepare.video_writer import write_color_video, write_gray_video
+from actionmae.data.reading.readers import open_reader
+
+
+def _write(folder: Path, level: int, *, size: tuple[int, int] = (64, 96), name: str = "rgb.mkv") -> Path:
+    path = folder / name
+    if name.startswith("ir"):
+        write_gray_video(path, np.full((4, *size), level, np.uint8), 30.0)
+    else:
+        write_color_video(path, np.full((4, *size, 3), level, np.uint8), 30.0)
+    return path
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    """Three clips of gray images: rgb.mkv, which becomes another file, and ir.avi, which stays where it is."""
+    for at in range(3):
+        _write(tmp_path / "raw" / "wave" / f"take{at}", 50 + 50 * at)
+        _write(tmp_path / "raw" / "wave" / f"take{at}", 60, name="ir.avi")
+    return tmp_path / "raw"
+
+
+def _prepare(raw: Path, out: Path, **arguments: Any) -> PrepareReport:
+    return prepare("folder", raw, out, short_side=32, **arguments)
+
+
+def _level(cell: Path, name: str = "rgb") -> float:
+    return float(open_reader(cell, resolve(name)).read([0, 3]).mean())
+
+
+def _later(path: Path, than: Path, seconds: float = 1.0) -> None:
+    moment = than.stat().st_mtime + seconds
+    os.utime(path, (moment, moment))
+
+
+def test_a_changed_recording_is_prepared_again(raw: Path, tmp_path: Path) -> None:
+    first = _prepare(raw, tmp_path / "out", flow=True)
+    files = [row.files for row in read_manifest(first.manifest).rows]
+    stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.avi")}
+    assert _level(files[1]["rgb"]) == pytest.approx(100, abs=3)
+    changed = _write(raw / "wave" / "take1", 200)
+    _later(changed, files[1]["rgb"], 0.001)
+    _prepare(raw, tmp_path / "out", flow=True)
+    assert _level(files[1]["rgb"]) == pytest.approx(200, abs=3)
+    assert {path for path, stamp in stamps.items() if path.stat().st_mtime_ns != stamp} == {
+        files[1]["rgb"],
+        files[1]["flow"],
+    }
+
+
+def test_a_recording_that_breaks_later_is_listed(raw: Path, tmp_path: Path) -> None:
+    first = _prepare(raw, tmp_path / "out")
+    assert first.problems == ()
+    kept = raw / "wave" / "take2" / "ir.avi"
+    kept.write_bytes(b"broken")
+    _later(kept, first.manifest)
+    again = _prepare(raw, tmp_path / "out")
+    assert [(problem.sample, problem.modality) for problem in again.problems] == [("wave_take2", "ir")]
+
+
+def test_what_was_written_into_the_manifest_stays(raw: Path, tmp_path: Path) -> None:
+    manifest = _prepare(raw, tmp_path / "out").manifest
+    manifest.write_text(manifest.read_text().replace("wave_take1,wave,,,,,", "wave_take1,wave,anna,,,test,"))
+    _write(raw / "wave" / "take1", 200)
+    shutil.copytree(raw / "wave" / "take1", raw / "wave" / "take9")
+    _prepare(raw, tmp_path / "out")
+    facts = {row.sample: (row.subject, row.split) for row in read_manifest(manifest).rows}
+    assert facts == {f"wave_take{at}": ("anna", "test") if at == 1 else ("", "") for at in (0, 1, 2, 9)}
+
+
+def test_an_older_recording_stays_prepared(raw: Path, tmp_path: Path) -> None:
+    first = _prepare(raw, tmp_path / "out")
+    files = read_manifest(first.manifest).rows[0].files
+    os.utime(_write(raw / "wave" / "take0", 250), (1e9, 1e9))  # an archive that is unpacked again keeps its times
+    stamp = files["rgb"].stat().st_mtime_ns
+    _prepare(raw, tmp_path / "out")
+    assert files["rgb"].stat().st_mtime_ns == stamp
+
+
+def test_another_root_does_not_mix_into_the_folder(raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _prepare(raw, tmp_path / "out")
+    shutil.copytree(raw, tmp_path / "copy")
+    with pytest.raises(ValueError, match=r"was prepared with root .*raw, not .*copy: give the same, or another out"):
+        _prepare(tmp_path / "copy", tmp_path / "out")
+    monkeypatch.chdir(tmp_path)
+    assert _prepare(Path("raw"), Path("out")).num_clips == 3, "the same folder by another name"
+
+
+@pytest.mark.parametrize("change", [{"crop": "person"}, {"transcode": False}, {"short_side": 48}])
+def test_other_settings_are_refused(raw: Path, tmp_path: Path, change: dict[str, Any]) -> None:
+    clip = raw / "wave" / "take0"
+    np.save(clip / "depth.npy", np.pad(np.full((4, 8, 8), 2000, np.uint16), ((0, 0), (8, 8), (8, 8))))
+    _prepare(raw, tmp_path / "out")
+    ((name, value),) = change.items()
+    with pytest.raises(ValueError, match=f"was prepared with {name} .*, not {value}: give the same, or another out"):
+        prepare("folder", raw, tmp_path / "out", **{"short_side": 32, **change})
+
+
+def test_modalities_and_flow_may_come_later(raw: Path, tmp_path: Path) -> None:
+    _prepare(raw, tmp_path / "out", modalities=["rgb"])
+    stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.avi")}
+    report = _prepare(raw, tmp_path / "out", flow=True)
+    assert report.num_files == {"rgb": 3, "ir": 3, "flow": 3}
+    assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
+
+
+def test_clips_without_the_wanted_modalities_are_listed(raw: Path, tmp_path: Path) -> None:
+    (raw / "wave" / "take1" / "ir.avi").unlink()
+    root = tmp_path / "raw.csv"
+    prepare("folder", raw, tmp_path, modalities=["rgb", "ir"], transcode=False)
+    (tmp_path / "manifest.csv").rename(root)
+    report = prepare("manifest", root, tmp_path / "out", modalities=["ir"])
+    assert report.num_clips == 2
+    with (tmp_path / "out" / "problems.csv").open() as file:
+        assert [(row["sample"], row["reason"]) for row in csv.DictReader(file)] == [
+            ("wave_take1", "the clip has no recording of ir: it is left out")
+        ]
+
+
+def test_a_broken_frame_of_a_file_that_stays_is_found(raw: Path, tmp_path: Path) -> None:
+    video = raw / "wave" / "take0" / "ir.avi"
+    content = video.read_bytes()
+    starts = [at for at in range(len(content)) if content.startswith(b"\xff\xd8\xff", at)]
+    assert len(starts) == 4
+    video.write_bytes(content[: starts[2]] + bytes(starts[3] - starts[2] - 8) + content[starts[3] - 8 :])
+    report = _prepare(raw, tmp_path / "out")
+    assert [(problem.sample, problem.modality) for problem in report.problems] == [("wave_take0", "ir")]
+    assert "frame 2" in report.problems[0].reason
+
+
+def test_a_shard_without_clips_is_no_error(raw: Path, tmp_path: Path) -> None:
+    report = _prepare(raw, tmp_path / "out", shard=(5, 8))
+    assert (report.num_clips, report.num_files, report.problems) == (0, {}, ())
+
+
+def test_what_a_killed_run_left_is_swept(raw: Path, tmp_path: Path) -> None:
+    for name in ("rgb", "ir"):
+        (tmp_path / "out" / name).mkdir(parents=True)
+        (tmp_path / "out" / name / "gone_clip.avi.tmp").write_bytes(b"half")
+    _prepare(raw, tmp_path / "out", shard=(1, 2))
+    assert len(list((tmp_path / "out").rglob("*.tmp"))) == 2, "another shard may be writing it"
+    _prepare(raw, tmp_path / "out")
+    assert not list((tmp_path / "out").rglob("*.tmp"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks there")
+def test_only_other_shards_of_the_same_number_may_work_at_once(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actionmae.data.prepare.file_lock._PATIENCE", 0.0)
+    progress = tmp_path / "out" / "progress"
+    with Journal(progress, (1, 2)):
+        for shard in ((1, 2), (1, 1), (2, 3)):
+            with pytest.raises(ValueError, match=r"another run is preparing part 1-of-2 into .*: wait until it ends"):
+                _prepare(raw, tmp_path / "out", shard=shard)
+        assert _prepare(raw, tmp_path / "out", shard=(2, 2)).num_clips == 1
+    assert not is_locked(progress / "1-of-2.jsonl")
+    assert _prepare(raw, tmp_path / "out").num_clips == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks there")
+def test_a_lock_ends_with_its_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actionmae.data.prepare.file_lock._PATIENCE", 0.0)
+    code = (
+        "import sys, time; from pathlib import Path; from actionmae.data.prepare.journal import Journal\n"
+        "journal = Journal(Path(sys.argv[1]), (1, 1)); print('open', flush=True); time.sleep(60)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "open\n"
+    with pytest.raises(ValueError, match="another run is preparing part 1-of-1"):
+        Journal(tmp_path, (1, 1))
+    holder.kill()
+    holder.wait()
+    Journal(tmp_path, (1, 1)).close()
+
+
+def test_of_shards_that_start_at_once_one_sets_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "prepare.json"
+
+    def another_comes_first(count: int) -> bytes:
+        monkeypatch.undo()
+        require_settings(path, {"short_side": 48})
+        return os.urandom(count)
+
+    monkeypatch.setattr(os, "urandom", another_comes_first)
+    with pytest.raises(ValueError, match="was prepared with short_side 48, not 32"):
+        require_settings(path, {"short_side": 32})
+    require_settings(path, {"short_side": 48})
+    assert [each.name for each in tmp_path.iterdir()] == ["prepare.json"]

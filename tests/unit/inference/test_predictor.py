@@ -1,0 +1,187 @@
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from actionmae.cli import main
+from actionmae.core.modality import ModalitySet
+from actionmae.data.manifest import read_manifest
+from actionmae.data.prepare.video_writer import write_gray_video
+from actionmae.data.reading.readers import open_reader
+from actionmae.inference.predictor import Predictor
+from actionmae.inference.scoring import ClipScorer
+from actionmae.nn.checkpoint import save_model
+from actionmae.nn.classifier import build_classifier
+from helpers.tiny_recordings import CLASSES, MODALITIES, write_recordings
+
+ROW = 1
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_recordings(tmp_path_factory.mktemp("recordings"))
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["action_mae", "plain"])
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    model = build_classifier(
+        ModalitySet(MODALITIES), classes=CLASSES, embed_dim=16, num_heads=2, mlp_dim=32, action_mae=request.param
+    )
+    return save_model(model, tmp_path_factory.mktemp("model") / "model")
+
+
+def test_a_prediction_is_what_evaluation_counts(folder: Path, manifest: Path) -> None:
+    predictor = Predictor.load(folder)
+    rows = read_manifest(manifest).rows
+    scores = ClipScorer(rows, predictor.model)(predictor.model)
+    where = scores.sample_ids.index(rows[ROW].sample)
+    for subset, names in (((0, 1), ("inertial", "sound")), ((0,), ("inertial",)), ((1,), ("sound",))):
+        prediction = predictor.predict(top=3, **{name: rows[ROW].files[name] for name in names})
+        expected = torch.tensor(scores.logits[subset][where]).softmax(dim=0)
+        found = {name: value for name, value in zip(prediction.classes, prediction.probabilities, strict=True)}
+        assert [found[name] for name in CLASSES] == pytest.approx(expected.tolist(), abs=1e-5)
+        assert prediction.available == names
+        assert set(prediction.available + prediction.missing) == {"inertial", "sound"}
+
+
+def test_arrays_and_files_give_the_same(folder: Path, manifest: Path) -> None:
+    predictor = Predictor.load(folder)
+    files = read_manifest(manifest).rows[ROW].files
+    arrays = {name: np.load(path) for name, path in files.items()}
+    assert predictor.predict(**arrays) == predictor.predict(**files)
+    assert predictor.predict(**{name: str(path) for name, path in files.items()}) == predictor.predict(**files)
+
+
+CAMERAS = [
+    {"name": name, "shape": [channels, 16, 16], "num_frames": 4, "encoder": "grid_cnn"}
+    for name, channels in (("rgb", 3), ("depth", 3), ("ir", 1))
+]
+
+
+@pytest.fixture(scope="module")
+def camera_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    model = build_classifier(ModalitySet(CAMERAS), classes=CLASSES, embed_dim=16, num_heads=2, mlp_dim=32)
+    return save_model(model, tmp_path_factory.mktemp("cameras") / "model")
+
+
+@pytest.fixture(scope="module")
+def camera_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A long infrared video with a log, and a folder in which colour and depth images lie together."""
+    folder = tmp_path_factory.mktemp("ümläut folder")
+    rng = np.random.default_rng(3)
+    write_gray_video(folder / "ir.AVI", rng.integers(0, 255, (90, 24, 32)).astype(np.uint8), 30.0)
+    (folder / "ir.txt").write_text("".join(f"{at / 30:.4f}\n" for at in range(90)))
+    (folder / "clip").mkdir()
+    for at in range(12):
+        cv2.imwrite(str(folder / f"clip/{at}_rgb.png"), rng.integers(0, 255, (24, 32, 3)).astype(np.uint8))
+        cv2.imwrite(str(folder / f"clip/{at}_depth.png"), rng.integers(500, 4000, (24, 32)).astype(np.uint16))
+    return folder
+
+
+def _frames(cell: Path, name: str) -> np.ndarray:
+    stream = open_reader(cell, ModalitySet(CAMERAS)[name])
+    return stream.read(range(stream.num_frames))
+
+
+def test_cells_of_a_manifest_are_predicted_from(camera_model: Path, camera_files: Path) -> None:
+    predictor = Predictor.load(camera_model)
+    ir = _frames(camera_files / "ir.AVI", "ir")
+    rgb, depth = (_frames(camera_files / f"clip/*_{name}.png", name) for name in ("rgb", "depth"))
+    whole = predictor.predict(ir=ir)
+    part = predictor.predict(ir=str(camera_files / "ir.AVI#80-85,3-12"))
+    assert part == predictor.predict(ir=ir[[*range(3, 13), *range(80, 86)]])
+    assert part.probabilities != whole.probabilities
+    both = {name: str(camera_files / f"clip/*_{name}.png") for name in ("rgb", "depth")}
+    assert predictor.predict(**both) == predictor.predict(rgb=rgb, depth=depth)
+    chosen = {name: f"{cell}#2-9" for name, cell in both.items()}
+    assert predictor.predict(**chosen) == predictor.predict(rgb=rgb[2:10], depth=depth[2:10])
+
+
+def test_clocks_choose_the_moments_that_all_have_seen(camera_model: Path, camera_files: Path) -> None:
+    """Twelve images from 1 s on, ten a second: frames 29–64 of the 90 show the same time."""
+    predictor = Predictor.load(camera_model)
+    ir, rgb = _frames(camera_files / "ir.AVI", "ir"), _frames(camera_files / "clip/*_rgb.png", "rgb")
+    cells = {"ir": f"{camera_files}/ir.AVI@ir.txt", "rgb": f"{camera_files}/clip/*_rgb.png@1s+10fps"}
+    timed = predictor.predict(**cells)
+    assert timed == predictor.predict(ir=ir[29:65], rgb=rgb)
+    assert timed.probabilities != predictor.predict(ir=ir, rgb=rgb).probabilities
+
+
+def test_the_command_line_takes_cells(
+    camera_model: Path, camera_files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = {"ir": f"{camera_files}/ir.AVI#10-79@ir.txt", "rgb": f"{camera_files}/clip/*_rgb.png#2-9@1s+10fps"}
+    expected = Predictor.load(camera_model).predict(**cells)
+    words = [f"{name}={cell}" for name, cell in cells.items()]
+    assert main(["predict", str(camera_model), *words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == expected.to_dict()
+    assert main(["predict", str(camera_model), f"ir={camera_files}/ir.AVI#80-99"]) == 2
+    assert "asks for frames #80-99, but there are 90: choose from 0–89" in capsys.readouterr().err
+    assert main(["predict", str(camera_model), f"ir={camera_files}/ir.AVI@0.4"]) == 2
+    assert "ir.AVI@0.4 ends with no clock: write @0.4s" in capsys.readouterr().err
+
+
+def test_many_clips_with_different_sensors_are_as_one_by_one(folder: Path, manifest: Path) -> None:
+    predictor = Predictor.load(folder)
+    files = read_manifest(manifest).rows[ROW].files
+    clips = [files, {"sound": files["sound"]}, {"inertial": files["inertial"]}]
+    for together, clip in zip(predictor.predict_many(clips), clips, strict=True):
+        alone = predictor.predict(**clip)
+        assert together.classes == alone.classes
+        assert together.probabilities == pytest.approx(alone.probabilities, abs=1e-5)
+    assert predictor.predict_many([]) == []
+
+
+def test_top_and_json(folder: Path, manifest: Path) -> None:
+    files = read_manifest(manifest).rows[ROW].files
+    prediction = Predictor.load(folder).predict(top=2, sound=files["sound"])
+    assert len(prediction.classes) == 2
+    assert prediction.label == prediction.classes[0]
+    assert prediction.probabilities[0] >= prediction.probabilities[1]
+    read = json.loads(json.dumps(prediction.to_dict()))
+    assert read["missing"] == ["inertial"]
+    assert read["classes"][0]["name"] == prediction.label
+
+
+def test_embed_reconstructs_missing_tokens_with_action_mae_only(folder: Path, manifest: Path) -> None:
+    predictor = Predictor.load(folder)
+    tokens = predictor.embed(sound=read_manifest(manifest).rows[ROW].files["sound"])
+    expected = {"inertial", "sound"} if predictor.model.action_mae is not None else {"sound"}
+    assert tokens.keys() == expected
+    assert all(token.shape == (16,) and np.abs(token).max() > 0 for token in tokens.values())
+
+
+def test_bad_input_is_refused_in_one_sentence(folder: Path, manifest: Path) -> None:
+    predictor = Predictor.load(folder)
+    sound = read_manifest(manifest).rows[ROW].files["sound"]
+    with pytest.raises(ValueError, match="has no recording: give at least one of inertial, sound"):
+        predictor.predict()
+    with pytest.raises(ValueError, match=r"unknown modality 'soun' \(did you mean 'sound'\?\)"):
+        predictor.predict(soun=sound)
+    with pytest.raises(ValueError, match="top is 0: give at least 1"):
+        predictor.predict(top=0, sound=sound)
+    with pytest.raises(FileNotFoundError, match=r"sound recording nowhere.npy does not exist"):
+        predictor.predict(sound="nowhere.npy")
+    with pytest.raises(ValueError, match=r"the sound array has shape \(9, 4\): sound needs \(time, 5\)"):
+        predictor.predict(sound=np.zeros((9, 4), dtype=np.float32))
+    with pytest.raises(ValueError, match=r"device 'nonsense' cannot be used"):
+        Predictor.load(folder, device="nonsense")
+    with pytest.raises(FileNotFoundError, match="is no model folder"):
+        Predictor.load(folder / "nowhere")
+
+
+@pytest.mark.parametrize("name", ["self", "top"])
+def test_a_modality_may_have_any_name(name: str) -> None:
+    spec = {"name": name, "letter": "S", "kind": "features", "shape": [5], "value": "raw", "encoder": "features"}
+    predictor = Predictor(build_classifier([spec], classes=CLASSES, embed_dim=16, num_heads=2, mlp_dim=32))
+    clip = {name: np.ones((9, 5), dtype=np.float32)}
+    (prediction,) = predictor.predict_many([clip])
+    assert prediction.available == (name,)
+    assert set(predictor.embed(**clip)) == {name}
+    if name == "self":
+        assert predictor.predict(**clip) == prediction
