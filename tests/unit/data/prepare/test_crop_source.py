@@ -20,7 +20,7 @@ from actionmae.synthetic.write import write_recording
 from helpers.raw_layouts import raw_utd_mhad
 
 WAVE = SampleName(setup=1, camera=1, subject=2, repetition=1, action=23)
-PAIR = SampleName(setup=1, camera=1, subject=1, repetition=1, action=58)
+PAIR = SampleName(setup=1, camera=1, subject=2, repetition=1, action=58)
 FOLDERS = {
     "rgb": "nturgb+d_rgb/{}_rgb.avi",
     "ir": "nturgb+d_ir/{}_ir.avi",
