@@ -26,14 +26,12 @@ def read_json(path: Path, form: type[T], *, writer: str) -> T:
         FileNotFoundError: If there is no such regular file.
         ValueError: If it is too large, no JSON, or of another form; names the place in the file.
     """
+    content = parse_json(path, writer=writer)
     try:
-        return msgspec.convert(parse_json(path, writer=writer), form)
-    except (msgspec.ValidationError, ValueError, TypeError) as error:
-        if str(error).startswith(str(path)):
-            raise
-        raise ValueError(
-            f"{path} is damaged or was edited ({error}): let `actionmae {writer}` write it again"
-        ) from error
+        return msgspec.convert(content, form)
+    except (ValueError, TypeError) as error:  # msgspec's own error is a ValueError, too
+        reason = f"is damaged or was edited ({error})"
+        raise ValueError(f"{path} {reason}: let `actionmae {writer}` write it again") from error
 
 
 def parse_json(path: Path, *, writer: str) -> Any:

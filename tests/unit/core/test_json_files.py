@@ -37,7 +37,7 @@ def test_reads_what_fits(tmp_path: Path) -> None:
 def test_says_what_is_wrong(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "facts.json"
     path.write_text(text, encoding="latin-1")
-    with pytest.raises(ValueError, match="facts.json is damaged.*actionmae evaluate") as caught:
+    with pytest.raises(ValueError, match=r"facts.json is damaged.*actionmae evaluate") as caught:
         read_json(path, _Facts, writer="evaluate")
     assert caught.match(said)
 
@@ -50,5 +50,5 @@ def test_a_huge_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="facts.json does not exist: `actionmae train` writes it"):
+    with pytest.raises(FileNotFoundError, match=r"facts.json does not exist: `actionmae train` writes it"):
         read_json(tmp_path / "facts.json", _Facts, writer="train")
