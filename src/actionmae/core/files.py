@@ -1,11 +1,17 @@
-"""Files appear whole or not at all: written beside under another name, then renamed into place. No torch."""
+"""Files appear whole or not at all, and two processes never write the same ones. No torch."""
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+"""How file systems that know no locks answer."""
 
 
 @contextmanager
@@ -31,3 +37,31 @@ def write_text(path: Path, text: str) -> None:
     """Write a whole UTF-8 text."""
     with atomic_write(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def exclusive(path: Path, busy: str) -> Iterator[None]:
+    """Hold a lock while the block runs; the system releases it when the process ends, however it ends.
+
+    On a file system that knows no locks every request is granted.
+
+    Args:
+        path: The lock file; it is made, with its folder, and stays.
+        busy: What to say when another process holds the lock, in one sentence.
+
+    Raises:
+        ValueError: With that sentence; nothing is waited for.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, blocking=False, fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise ValueError(busy) from error
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+    try:
+        yield
+    finally:
+        lock.release()

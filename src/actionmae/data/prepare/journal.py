@@ -6,12 +6,13 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from actionmae.data.prepare.file_lock import FileLock, is_locked
+from actionmae.core.files import exclusive
 
 Files = dict[str, Path]
 
@@ -44,18 +45,15 @@ class Journal:
     """
 
     def __init__(self, folder: Path, shard: tuple[int, int]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{shard[0]}-of-{shard[1]}.jsonl"
-        self._file = path.open("a", encoding="utf-8")
-        self._lock = FileLock(self._file)
-        others = [other for other in folder.glob("*.jsonl") if other.stem.partition("-of-")[2] != str(shard[1])]
-        busy = path if not self._lock.acquire() else next(filter(is_locked, others), None)
-        if busy is not None:
-            self.close()
-            raise ValueError(
-                f"another run is preparing part {busy.stem} into {folder.parent}: wait until it ends, or give other "
-                "shards of the same number"
-            )
+        part = f"{shard[0]}-of-{shard[1]}"
+        with ExitStack() as held:
+            held.enter_context(_lock(folder, part))
+            for other in folder.glob("*.lock"):
+                if other.stem.partition("-of-")[2] != str(shard[1]):
+                    with _lock(folder, other.stem):
+                        pass
+            self._file = held.enter_context((folder / f"{part}.jsonl").open("a", encoding="utf-8"))
+            self._held = held.pop_all()
         self._base = folder.parent
         self._moment = time.time()
         self._done: dict[str, Entry] = {}
@@ -85,8 +83,7 @@ class Journal:
 
     def close(self) -> None:
         """Close the file; others may go on."""
-        self._lock.release()
-        self._file.close()
+        self._held.close()
 
     def _take(self, line: str) -> None:
         try:
@@ -98,6 +95,14 @@ class Journal:
         moment = float(entry.get("moment", 0))
         if old is None or moment >= old.moment:  # the merge may have done a shard's clip again
             self._done[entry["sample"]] = Entry(files=files, moment=moment)
+
+
+def _lock(folder: Path, part: str) -> AbstractContextManager[None]:
+    busy = (
+        f"another run is preparing part {part} into {folder.parent}: wait until it ends, or give other shards of the "
+        "same number"
+    )
+    return exclusive(folder / f"{part}.lock", busy)
 
 
 def require_settings(path: Path, settings: Mapping[str, Any]) -> None:
