@@ -9,17 +9,17 @@ import re
 from pathlib import Path
 
 from actionmae.data.layouts.completeness import Published
-from actionmae.data.layouts.protocol import Protocol
+from actionmae.data.layouts.protocol import SplitProtocol
 from actionmae.data.manifest import ClipRow
 
 CLASSES = ("open fridge", "pour water", "stir")
 
 PROTOCOLS = {
-    "cross-subject": Protocol(field="subject", train=frozenset({"1", "2", "3"})),
-    "cross-view": Protocol(field="camera", train=frozenset({"1"}), test=frozenset({"2"})),
+    "cross-subject": SplitProtocol(field="subject", train=frozenset({"1", "2", "3"})),
+    "cross-view": SplitProtocol(field="camera", train=frozenset({"1"}), test=frozenset({"2"})),
 }
 
-SPECS = {"inertial": {"name": "inertial", "shape": (3, 50), "rate": 100.0}}  # half a second of three axes per token
+SPECS = {"inertial": {"name": "inertial", "shape": (3, 50), "fps": 100.0}}  # half a second of three axes per token
 
 PUBLISHED = Published(
     title="Kitchen", recordings=300, modalities=("rgb", "depth", "inertial"), by="subject", groups="12345"

@@ -100,14 +100,14 @@ def test_rows_differ_only_when_drawn_per_sample(draw: str) -> None:
 
 @given(
     have=masks(columns=12, nonempty=False),
-    frame_share=st.floats(0, 1),
-    span_share=st.floats(0, 1),
+    frame_fraction=st.floats(0, 1),
+    span_fraction=st.floats(0, 1),
     seed=st.integers(0, 2**32),
 )
 @settings(max_examples=40, deadline=None)
-def test_frames_are_lost_but_never_all(have: Tensor, frame_share: float, span_share: float, seed: int) -> None:
+def test_frames_are_lost_but_never_all(have: Tensor, frame_fraction: float, span_fraction: float, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
-    kept = drop_frames(have, generator=generator, frame_share=frame_share, span_share=span_share)
+    kept = drop_frames(have, generator=generator, frame_fraction=frame_fraction, span_fraction=span_fraction)
     assert not (kept & ~have).any()
     assert torch.equal(kept.any(dim=1), have.any(dim=1))
 
@@ -116,9 +116,9 @@ def test_shares_of_zero_lose_nothing_and_shares_are_averages() -> None:
     have = torch.ones(2000, 16, dtype=torch.bool)
     generator = torch.Generator().manual_seed(0)
     assert torch.equal(drop_frames(have, generator=generator), have)
-    singles = drop_frames(have, generator=generator, frame_share=0.5)
+    singles = drop_frames(have, generator=generator, frame_fraction=0.5)
     assert (~singles).float().mean() == pytest.approx(0.25, abs=0.02)  # the rate is uniform on 0 … 0.5
-    spans = ~drop_frames(have, generator=generator, span_share=0.5)
+    spans = ~drop_frames(have, generator=generator, span_fraction=0.5)
     assert spans.float().mean() == pytest.approx(0.25, abs=0.02)
     starts = (spans & ~spans.roll(1, dims=1)).sum(dim=1) - (spans[:, 0] & spans[:, -1]).int()
     assert (starts <= 1).all(), "a span is one piece"

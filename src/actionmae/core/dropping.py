@@ -41,8 +41,8 @@ def sample_visible(
         # Rank the available modalities in random order and drop the first K of each row.
         order = torch.rand(draws, num_modalities, generator=generator).expand(rows, -1)
         rank = order.masked_fill(~have, torch.inf).argsort(dim=1).argsort(dim=1)
-        share = torch.rand(draws, generator=generator).expand(rows)
-        num_dropped = (share * have.sum(dim=1)).long()
+        fraction = torch.rand(draws, generator=generator).expand(rows)
+        num_dropped = (fraction * have.sum(dim=1)).long()
         visible = have & (rank >= num_dropped[:, None])
     else:
         # The first subset, in a random order of all, that meets the row: uniform over the row's own subsets.
@@ -60,34 +60,35 @@ def drop_frames(
     frame_available: Bool[Tensor, "B T"],
     *,
     generator: Generator,
-    frame_share: float = 0.0,
-    span_share: float = 0.0,
+    frame_fraction: float = 0.0,
+    span_fraction: float = 0.0,
 ) -> Bool[Tensor, "B T"]:
     """Lose single frames and one span of frames per clip, so that training sees sensors that flicker or die half way.
 
-    Each clip draws its own loss rate uniformly from [0, frame_share], and a span of uniform length in
-    [0, span_share · T] at a uniform place. A clip never loses its last frame: the first available one is kept then.
+    Each clip draws a fraction, uniform on [0, frame_fraction], and loses each frame with this probability; and it loses
+    one span of a length uniform on [0, span_fraction · T] at a uniform place. If no frame were left, the first
+    available one stays.
 
     Args:
         frame_available: [B, T] what exists.
         generator: CPU generator; the only source of randomness.
-        frame_share: Highest share of single frames lost, 0–1.
-        span_share: Longest span lost as a share of T, 0–1.
+        frame_fraction: Highest fraction of single frames lost, 0–1.
+        span_fraction: Longest span lost as a fraction of T, 0–1.
 
     Returns:
         [B, T] a subset of `frame_available`, non-empty wherever that was.
 
     Raises:
-        ValueError: If a share lies outside 0–1.
+        ValueError: If a fraction lies outside 0–1.
     """
-    for name, share in (("frame_share", frame_share), ("span_share", span_share)):
-        if not 0.0 <= share <= 1.0:
-            raise ValueError(f"{name} is {share}: give a share between 0 and 1")
+    for name, fraction in (("frame_fraction", frame_fraction), ("span_fraction", span_fraction)):
+        if not 0.0 <= fraction <= 1.0:
+            raise ValueError(f"{name} is {fraction}: give a number between 0 and 1")
     have = frame_available.cpu()
     rows, frames = have.shape
-    rate = torch.rand(rows, 1, generator=generator) * frame_share
-    lost = torch.rand(rows, frames, generator=generator) < rate
-    length = (torch.rand(rows, 1, generator=generator) * (span_share * frames + 1)).long().clamp(max=frames)
+    lost_fraction = torch.rand(rows, 1, generator=generator) * frame_fraction
+    lost = torch.rand(rows, frames, generator=generator) < lost_fraction
+    length = (torch.rand(rows, 1, generator=generator) * (span_fraction * frames + 1)).long().clamp(max=frames)
     start = (torch.rand(rows, 1, generator=generator) * (frames - length + 1)).long()
     at = torch.arange(frames)
     lost |= (at >= start) & (at < start + length)

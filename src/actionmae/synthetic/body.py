@@ -64,8 +64,8 @@ def draw_proportions(seed: int, subject: object) -> Proportions:
     rng = numpy_generator(seed, "body", subject)
     height = float(np.clip(rng.normal(1.72, 0.1), 1.5, 1.95))
 
-    def part(share: float) -> float:
-        return height * share * float(np.clip(rng.normal(1.0, 0.035), 0.92, 1.08))
+    def part(fraction: float) -> float:
+        return height * fraction * float(np.clip(rng.normal(1.0, 0.035), 0.92, 1.08))
 
     return Proportions(
         height=height,

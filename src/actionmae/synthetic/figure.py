@@ -29,7 +29,7 @@ class Capsules:
         start: [n, K, 3] centre of the one end, `end` of the other; metres, world.
         front: [n, K, 3] unit direction along which a capsule is flattened, and which its pattern faces.
         radius: [K, 2] metres at start and end.
-        depth: [K] extent along `front` as a share of the extent across it.
+        depth: [K] extent along `front` as a fraction of the extent across it.
         albedo: [K, 3] linear reflectance of visible light; `accent` of the pattern's second colour.
         infrared: [K] reflectance near 850 nm.
         pattern: [K] one of PLAIN, STRIPES, PRINT, HEAD.

@@ -195,7 +195,9 @@ def draw_light(seed: int, setup: int, take: str) -> Light:
     rng = numpy_generator(seed, "lamp", setup)
     lamp = np.array([rng.uniform(-2.0, 2.0), rng.uniform(2.2, 2.5), rng.uniform(-2.4, 0.3)])
     tint = np.array([1.0, rng.uniform(0.85, 1.0), rng.uniform(0.65, 1.05)])
-    share = rng.uniform(0.35, 0.6)
+    fraction = rng.uniform(0.35, 0.6)
     rng = numpy_generator(seed, "light", take)
     strength = rng.uniform(0.025, 0.1) if rng.random() < 0.2 else rng.uniform(0.5, 1.25)
-    return Light(lamp=lamp, color=strength * (1 - share) * 1.5 * tint, ambient=strength * share * (0.5 + 0.5 * tint))
+    return Light(
+        lamp=lamp, color=strength * (1 - fraction) * 1.5 * tint, ambient=strength * fraction * (0.5 + 0.5 * tint)
+    )

@@ -109,7 +109,7 @@ def _albedo(capsules: Capsules, hits: Hits) -> Image:
 
 
 def _shadow(capsules: Capsules, frame: int, light: Light) -> Image:
-    """[cells, cells] share of the lamp's light that the figures keep from the floor."""
+    """[cells, cells] fraction of the lamp's light that the figures keep from the floor."""
 
     def cast(points: Array) -> Array:
         toward = points - light.lamp

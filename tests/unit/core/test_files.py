@@ -16,8 +16,14 @@ from actionmae.core.files import atomic_write, exclusive, write_text
 def test_an_error_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "new" / "file.txt"
     write_text(path, "old")
-    with pytest.raises(TypeError), atomic_write(path) as unfinished:
-        unfinished.write_text(None)  # type: ignore[arg-type]
+
+    def write_half() -> None:
+        with atomic_write(path) as unfinished:
+            unfinished.write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_half()
     assert path.read_text() == "old"
     assert [each.name for each in path.parent.iterdir()] == ["file.txt"]
 

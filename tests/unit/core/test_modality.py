@@ -64,7 +64,7 @@ def test_a_spec_that_does_not_fit_is_refused(change: dict[str, Any], sentence: s
             {"value_range": [500]},
             "field 'value_range' is (500,): give two numbers, or null",
         ),
-        ({"rate": -1}, "field 'rate' is -1: give a number above 0, or null"),
+        ({"fps": -1}, "field 'fps' is -1: give a number above 0, or null"),
         ({"mirror": 5}, "field 'mirror' is 5: give lists of whole numbers for permutation and negate, or null"),
         ({"mirror": {"axis": [0]}}, "field 'mirror' is {'axis': [0]}: give lists of whole numbers"),
         ({"mirror": {"negate": 0}}, "field 'mirror' is {'negate': 0}: give lists of whole numbers"),
@@ -79,6 +79,12 @@ def test_a_spec_survives_json() -> None:
     for name in registered():
         spec = resolve(name)
         assert ModalitySpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+
+
+def test_a_saved_spec_of_format_1_says_rate() -> None:
+    saved = resolve("skeleton").to_dict()
+    saved["rate"] = saved.pop("fps")
+    assert ModalitySpec.from_dict(saved) == resolve("skeleton")
 
 
 def test_an_unknown_field_is_refused_with_a_suggestion() -> None:

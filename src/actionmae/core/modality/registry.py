@@ -121,12 +121,12 @@ register(
         kind="joints",
         shape=(2, 25, 3),
         value="metres",
-        rate=30.0,
+        fps=30.0,
         encoder="joints",
         mirror=KINECT_V2_MIRROR,
     )
 )
 # A is for acceleration: I is the infrared camera's letter.
 register(
-    ModalitySpec(name="inertial", letter="A", kind="signal", shape=(6, 32), value="raw", rate=50.0, encoder="signal")
+    ModalitySpec(name="inertial", letter="A", kind="signal", shape=(6, 32), value="raw", fps=50.0, encoder="signal")
 )

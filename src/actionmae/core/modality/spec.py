@@ -54,7 +54,7 @@ class ModalitySpec:
             motion), metres (joints), raw (as stored).
         value_range: Depth: (near, far) in millimetres mapped onto the JET scale; None = each clip's own range. Gray
             recorded with 16 bits: (black, white) as stored, mapped onto 0–255; None = the upper byte.
-        rate: Frames (samples) per second where the file does not say, or None if unknown.
+        fps: Frames (samples) per second where the file does not say, or None if unknown.
         encoder: Default encoder: a timm or torchvision name for frames, "joints", "signal" or "features" otherwise.
         mirror: How it is mirrored; None = a clip that has this modality is never flipped.
 
@@ -69,7 +69,7 @@ class ModalitySpec:
     num_frames: int = 16
     value: Value
     value_range: tuple[float, float] | None = None
-    rate: float | None = None
+    fps: float | None = None
     encoder: str
     mirror: Mirror | None = None
 
@@ -110,7 +110,8 @@ class ModalitySpec:
         Raises:
             ValueError: If a field is unknown or does not fit.
         """
-        return _BLANK.changed(fields)
+        # Model folders of format 1 call fps rate.
+        return _BLANK.changed({"fps" if name == "rate" else name: value for name, value in fields.items()})
 
     def changed(self, fields: Mapping[str, Any]) -> ModalitySpec:
         """This spec with other values in some fields, as they come from JSON or YAML (lists may stand for tuples).
@@ -160,7 +161,7 @@ _FORMS: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: value is None or _near_far(value),
         "two numbers, or null",
     ),
-    "rate": (
+    "fps": (
         lambda value: value is None or (isinstance(value, int | float) and value > 0),
         "a number above 0, or null",
     ),

@@ -33,7 +33,7 @@ class Length:
 
     Attributes:
         frames: Frames (samples).
-        seconds: By its rate; None = the rate is unknown.
+        seconds: By its fps; None = they are unknown.
     """
 
     frames: int
@@ -59,7 +59,7 @@ class ClipFacts:
         lost: Numbers of missing images, by modality; only where there are some.
         lengths: Of the recordings without a clock; "clocks" is what those with one have in common.
         no_moment: Why the clocks do not fit each other, or empty.
-        shared: Share of the recordings with clocks that lies in the clip, the largest of them.
+        shared: Fraction of the recordings with clocks that lies in the clip, the largest of them.
     """
 
     sample: str

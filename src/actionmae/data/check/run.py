@@ -17,7 +17,7 @@ from actionmae.data.processes import run_in_processes
 from actionmae.data.reading.image_folder import describe_lost
 
 _SHARED = 0.5
-"""Recordings with clocks should have at least this share of some recording in common."""
+"""Recordings with clocks should have at least this fraction of some recording in common."""
 
 
 def check_manifest(

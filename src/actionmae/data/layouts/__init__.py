@@ -1,6 +1,6 @@
 """How public data sets name and divide their recordings: one small module each, loaded when asked for. No torch.
 
-A layout module has `CLASSES` (class names in order), `PROTOCOLS` (name → `Protocol`) and `index(root) -> (rows,
+A layout module has `CLASSES` (class names in order), `PROTOCOLS` (name → `SplitProtocol`) and `index(root) -> (rows,
 problems)`, problems being one sentence for each thing that cannot be used; optionally `SPECS` (changes to the
 registered modalities which this data set needs, as `ModalitySet` takes them) and `EXAMPLE` (how a recording is named).
 
@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from actionmae.core.choices import did_you_mean
-from actionmae.data.layouts.protocol import Protocol
+from actionmae.data.layouts.protocol import SplitProtocol
 from actionmae.data.manifest import ClipRow
 
 LAYOUTS = ("ntu60", "ntu120", "ntu", "nw_ucla", "utd_mhad", "uwa3d")
@@ -33,7 +33,7 @@ class Layout:
 
     name: str
     classes: tuple[str, ...]
-    protocols: Mapping[str, Protocol]
+    protocols: Mapping[str, SplitProtocol]
     specs: Mapping[str, Mapping[str, Any]]
     example: str
     index: Callable[[Path], tuple[list[ClipRow], list[str]]]
@@ -73,7 +73,7 @@ def load_layout(name: str) -> Layout:
     )
 
 
-def find_protocol(name: str) -> Protocol:
+def find_protocol(name: str) -> SplitProtocol:
     """The protocol "<layout>/<name>", as in "utd_mhad/cross-subject" or "my/layout.py/cross-subject".
 
     Raises:

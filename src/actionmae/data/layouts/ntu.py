@@ -10,7 +10,7 @@ from pathlib import Path
 
 from actionmae.data.layouts.ntu_files import find_samples
 from actionmae.data.layouts.ntu_names import CLASSES, SampleName, parse_name
-from actionmae.data.layouts.protocol import Protocol
+from actionmae.data.layouts.protocol import SplitProtocol
 from actionmae.data.manifest import ClipRow
 
 __all__ = ["CLASSES", "PROTOCOLS", "TRAIN_60", "TRAIN_120", "SampleName", "ids", "index", "parse_name"]
@@ -28,11 +28,11 @@ def ids(numbers: tuple[int, ...] | range) -> frozenset[str]:
     return frozenset(map(str, numbers))
 
 
-PROTOCOLS: dict[str, Protocol] = {
-    "cross-subject": Protocol(field="subject", train=ids(TRAIN_60)),
-    "cross-view": Protocol(field="camera", train=ids((2, 3)), test=ids((1,))),
-    "cross-subject-120": Protocol(field="subject", train=ids(TRAIN_120)),
-    "cross-setup": Protocol(field="setup", train=ids(range(2, 33, 2))),
+PROTOCOLS: dict[str, SplitProtocol] = {
+    "cross-subject": SplitProtocol(field="subject", train=ids(TRAIN_60)),
+    "cross-view": SplitProtocol(field="camera", train=ids((2, 3)), test=ids((1,))),
+    "cross-subject-120": SplitProtocol(field="subject", train=ids(TRAIN_120)),
+    "cross-setup": SplitProtocol(field="setup", train=ids(range(2, 33, 2))),
 }
 """Cross-subject and cross-view of NTU RGB+D 60; cross-subject-120 and cross-setup of NTU RGB+D 120."""
 

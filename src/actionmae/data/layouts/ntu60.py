@@ -6,15 +6,15 @@ from pathlib import Path
 
 from actionmae.data.layouts import ntu
 from actionmae.data.layouts.ntu_files import find_published
-from actionmae.data.layouts.protocol import Protocol
+from actionmae.data.layouts.protocol import SplitProtocol
 from actionmae.data.manifest import ClipRow
 
 CLASSES = ntu.CLASSES[:60]
 """Class names; action a is CLASSES[a − 1]."""
 
 PROTOCOLS = {
-    "cross-subject": Protocol(field="subject", train=ntu.ids(ntu.TRAIN_60)),
-    "cross-view": Protocol(field="camera", train=ntu.ids((2, 3)), test=ntu.ids((1,))),
+    "cross-subject": SplitProtocol(field="subject", train=ntu.ids(ntu.TRAIN_60)),
+    "cross-view": SplitProtocol(field="camera", train=ntu.ids((2, 3)), test=ntu.ids((1,))),
 }
 """The official ones; the paper uses cross-subject (§4.2)."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from actionmae.core.modality import KINECT_V1_MIRROR
 from actionmae.data.layouts.completeness import Published
 from actionmae.data.layouts.pairing import common_frames
-from actionmae.data.layouts.protocol import Protocol
+from actionmae.data.layouts.protocol import SplitProtocol
 from actionmae.data.manifest import ClipRow, natural_key
 
 _ACTIONS = {
@@ -32,8 +32,8 @@ CLASSES = tuple(_ACTIONS.values())
 """Class names in the order of the a numbers, of which 7 and 10 do not exist."""
 
 
-def _cross_view(test: str) -> Protocol:
-    return Protocol(field="camera", train=frozenset("123") - {test}, test=frozenset(test))
+def _cross_view(test: str) -> SplitProtocol:
+    return SplitProtocol(field="camera", train=frozenset("123") - {test}, test=frozenset(test))
 
 
 PROTOCOLS = {"cross-view": _cross_view("3"), "cross-view-2": _cross_view("2"), "cross-view-1": _cross_view("1")}

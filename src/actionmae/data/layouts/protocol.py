@@ -7,7 +7,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
-class Protocol:
+class SplitProtocol:
     """A rule that divides clips into training and test.
 
     Attributes:

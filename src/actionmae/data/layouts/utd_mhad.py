@@ -12,7 +12,7 @@ from pathlib import Path
 
 from actionmae.core.modality import KINECT_V1_MIRROR
 from actionmae.data.layouts.completeness import Published
-from actionmae.data.layouts.protocol import Protocol
+from actionmae.data.layouts.protocol import SplitProtocol
 from actionmae.data.manifest import ClipRow, natural_key
 
 CLASSES = (
@@ -46,13 +46,13 @@ CLASSES = (
 )
 """Class names; action a is CLASSES[a − 1]."""
 
-PROTOCOLS = {"cross-subject": Protocol(field="subject", train=frozenset({"1", "3", "5", "7"}))}
+PROTOCOLS = {"cross-subject": SplitProtocol(field="subject", train=frozenset({"1", "3", "5", "7"}))}
 """The official protocol: train on the odd subjects, test on the even ones."""
 
 SPECS = {
     "depth": {"name": "depth", "value_range": (1800.0, 3500.0)},
-    "skeleton": {"name": "skeleton", "shape": (1, 20, 3), "rate": 30.0, "mirror": KINECT_V1_MIRROR},
-    "inertial": {"name": "inertial", "shape": (6, 32), "rate": 50.0},
+    "skeleton": {"name": "skeleton", "shape": (1, 20, 3), "fps": 30.0, "mirror": KINECT_V1_MIRROR},
+    "inertial": {"name": "inertial", "shape": (6, 32), "fps": 50.0},
 }
 """Persons stand 2–3.4 m away. One person of 20 joints. Acceleration on three axes, then angular rate."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from actionmae.core.modality import Mirror
 from actionmae.data.layouts.completeness import Published
 from actionmae.data.layouts.pairing import common_frames
-from actionmae.data.layouts.protocol import Protocol
+from actionmae.data.layouts.protocol import SplitProtocol
 from actionmae.data.layouts.uwa3d_files import TakeName, find_takes
 from actionmae.data.manifest import ClipRow
 
@@ -25,8 +25,8 @@ CLASSES = (
 """Class names, spelt as in the data set; action a is CLASSES[a − 1]."""
 
 
-def _views(train: str, test: str) -> Protocol:
-    return Protocol(field="camera", train=frozenset(train), test=frozenset(test))
+def _views(train: str, test: str) -> SplitProtocol:
+    return SplitProtocol(field="camera", train=frozenset(train), test=frozenset(test))
 
 
 PROTOCOLS = {"paper": _views("34", "12")} | {

@@ -37,7 +37,7 @@ class Problem:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Clip:
+class Job:
     """One clip's work; the fields are those of `prepare`.
 
     Attributes:
@@ -88,73 +88,73 @@ def _absolute(path: Path) -> Path:
     return Path(os.path.normpath(Path.cwd() / path))
 
 
-def prepare_clip(clip: Clip) -> tuple[ClipRow, list[Problem]]:
+def prepare_clip(job: Job) -> tuple[ClipRow, list[Problem]]:
     """Prepare all recordings of a clip; the row that comes back names only those that are whole.
 
     Raises:
         OSError: If nothing more can be written (`OUT_IS_FULL`, or no permission).
     """
     files, problems = {}, []
-    for name, path in clip.row.files.items():
+    for name, path in job.row.files.items():
         try:
-            files[name] = _prepare_file(clip, name, path)
+            files[name] = _prepare_file(job, name, path)
         except (ValueError, OSError) as error:
-            problems.append(_problem(clip, name, error))
+            problems.append(_problem(job, name, error))
         else:
-            problems += _lost(clip, name, path)
-    if clip.flow and "rgb" in files and "flow" not in files:
+            problems += _lost(job, name, path)
+    if job.flow and "rgb" in files and "flow" not in files:
         try:
-            files["flow"] = _derive_flow(clip, files["rgb"])
+            files["flow"] = _derive_flow(job, files["rgb"])
         except (ValueError, OSError) as error:
-            problems.append(_problem(clip, "flow", error))
-    return dataclasses.replace(clip.row, files=files), problems
+            problems.append(_problem(job, "flow", error))
+    return dataclasses.replace(job.row, files=files), problems
 
 
-def _problem(clip: Clip, modality: str, error: Exception) -> Problem:
+def _problem(job: Job, modality: str, error: Exception) -> Problem:
     """What is wrong with a recording; a full disk or a locked folder says nothing about it, and is raised again."""
     if isinstance(error, OSError) and error.errno in OUT_IS_FULL:
         raise error
-    folder = clip.target(modality).parent
+    folder = job.target(modality).parent
     if isinstance(error, PermissionError) and folder.is_dir() and not os.access(folder, os.W_OK):
         raise error
-    return Problem(sample=clip.row.sample, modality=modality, reason=str(error))
+    return Problem(sample=job.row.sample, modality=modality, reason=str(error))
 
 
-def _lost(clip: Clip, modality: str, cell: Path) -> list[Problem]:
+def _lost(job: Job, modality: str, cell: Path) -> list[Problem]:
     """Images missing in the middle of a folder: the others are used, and whoever copied them is told."""
-    spec = clip.specs[modality]
+    spec = job.specs[modality]
     lost = ImageFolder(cell, spec.value).lost if spec.kind == "frames" and cell.is_dir() else []
     reason = f"{cell} lacks {describe_lost(lost)}: copy it again; what is there was used"
-    return [Problem(sample=clip.row.sample, modality=modality, reason=reason)] if lost else []
+    return [Problem(sample=job.row.sample, modality=modality, reason=reason)] if lost else []
 
 
-def _prepare_file(clip: Clip, name: str, path: Path) -> Path:
+def _prepare_file(job: Job, name: str, path: Path) -> Path:
     """Check one recording and, where asked for, write its prepared form; returns the manifest's cell."""
-    spec, target = clip.specs[name], clip.target(name)
+    spec, target = job.specs[name], job.target(name)
     reader = open_reader(path, spec)
-    find_box = clip.crop.find if clip.crop is not None and clip.crop.crops(spec) else None
-    if spec.kind == "frames" and clip.transcode and not find_box and is_ready(reader, spec, clip.short_side):
+    find_box = job.crop.find if job.crop is not None and job.crop.crops(spec) else None
+    if spec.kind == "frames" and job.transcode and not find_box and is_ready(reader, spec, job.short_side):
         for _ in frames_of(reader):  # it stays where it is, but no frame of it is broken
             pass
         return path
-    if spec.kind == "frames" and (clip.transcode or find_box):
-        current = is_current(target, clip.sources(name))
-        seconds = _seconds(clip) if reader.rate is None and not current else None
+    if spec.kind == "frames" and (job.transcode or find_box):
+        current = is_current(target, job.sources(name))
+        seconds = _seconds(job) if reader.rate is None and not current else None
         path = transcode(
-            path, spec, target, short_side=clip.short_side, find_box=find_box, current=current, seconds=seconds
+            path, spec, target, short_side=job.short_side, find_box=find_box, current=current, seconds=seconds
         )
         reader = open_reader(path, spec)
     _read_ends(reader)
     return path
 
 
-def _seconds(clip: Clip) -> float | None:
+def _seconds(job: Job) -> float | None:
     """How long the clip is by its first video that can be read; None = it has none."""
-    for name, cell in clip.row.files.items():
-        if clip.specs[name].kind != "frames" or not cell.is_file():
+    for name, cell in job.row.files.items():
+        if job.specs[name].kind != "frames" or not cell.is_file():
             continue
         try:
-            reader = open_reader(cell, clip.specs[name])
+            reader = open_reader(cell, job.specs[name])
         except (ValueError, OSError):  # is told in its own turn
             continue
         if isinstance(reader, VideoReader) and reader.rate:
@@ -166,11 +166,11 @@ def _read_ends(reader: FrameReader) -> None:
     reader.read([0, reader.num_frames - 1])
 
 
-def _derive_flow(clip: Clip, color: Path) -> Path:
-    target = clip.target("flow")
+def _derive_flow(job: Job, color: Path) -> Path:
+    target = job.target("flow")
     if not is_current(target, [on_disk(split_clock(color)[0])]):
-        write_flow(color, clip.specs["rgb"], target)
-    _read_ends(open_reader(target, clip.specs["flow"]))
+        write_flow(color, job.specs["rgb"], target)
+    _read_ends(open_reader(target, job.specs["flow"]))
     clock = color.name.rpartition("@")[2] if split_clock(color)[1] is not None else ""
     return target if not clock else _with_clock(color, clock, target)
 

@@ -98,8 +98,8 @@ def _inside(start: int, side: int, length: int) -> int:
 
 
 def _extent(counts: NDArray[np.int64]) -> tuple[int, int]:
-    """First index, and one past the last, between which all but the outermost share of the counts lies."""
-    share = np.cumsum(counts) / counts.sum()
-    first = int(np.searchsorted(share, _OUTSIDE, side="right"))
-    last = int(np.searchsorted(share, 1 - _OUTSIDE, side="left"))
+    """First index, and one past the last, between which all but the outermost fraction of the counts lies."""
+    fraction = np.cumsum(counts) / counts.sum()
+    first = int(np.searchsorted(fraction, _OUTSIDE, side="right"))
+    last = int(np.searchsorted(fraction, 1 - _OUTSIDE, side="left"))
     return first, last + 1

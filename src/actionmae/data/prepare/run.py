@@ -20,7 +20,7 @@ from actionmae.core.files import atomic_write
 from actionmae.core.modality import ModalitySpec
 from actionmae.data.manifest import write_manifest
 from actionmae.data.prepare.find import Crop, find_clips
-from actionmae.data.prepare.job import OUT_IS_FULL, Clip, Problem, prepare_clip
+from actionmae.data.prepare.job import OUT_IS_FULL, Job, Problem, prepare_clip
 from actionmae.data.prepare.journal import Journal, require_settings
 from actionmae.data.prepare.own_folder import keep_facts
 from actionmae.data.processes import run_in_processes
@@ -106,7 +106,7 @@ def prepare(
         if layout == "folder":
             rows = keep_facts(rows, out / "manifest.csv")
         jobs = {
-            row.sample: Clip(
+            row.sample: Job(
                 row=row,
                 specs=raw.specs,
                 out=out,
@@ -171,7 +171,7 @@ def _check(crop: str, short_side: int, workers: int, shard: tuple[int, int]) -> 
 
 
 def _run(
-    jobs: dict[str, Clip],
+    jobs: dict[str, Job],
     journal: Journal,
     workers: int,
     progress: Callable[[int, int], None] | None,

@@ -20,7 +20,7 @@ from actionmae.data.reading.video import VideoReader
 
 FindBox = Callable[[FrameReader, ModalitySpec], PersonBox]
 
-DEFAULT_RATE = 30.0
+DEFAULT_FPS = 30.0
 """Frames per second of recordings that do not say theirs (images, a `.mat`), where nothing else in the clip does."""
 
 
@@ -61,7 +61,7 @@ def transcode(
         target: `.avi`; whole or absent.
         short_side: Pixels, of colour only.
         find_box: Says what to cut a recording to; None = whole images.
-        seconds: How long the clip is, if that is known: the rate of a recording that does not say its own.
+        seconds: How long the clip is, if that is known; it gives the fps of a recording that does not say its own.
         current: Keep the `target` that is there; only the times are written.
 
     Raises:
@@ -75,8 +75,8 @@ def transcode(
         write_text(clock, "".join(f"{time:.6f}\n" for time in times))
     if not current:
         box = None if find_box is None else find_box(reader, spec)
-        rate = reader.rate or (reader.num_frames / seconds if seconds else DEFAULT_RATE)
-        with VideoWriter(target, spec.value, rate) as writer:
+        fps = reader.rate or (reader.num_frames / seconds if seconds else DEFAULT_FPS)
+        with VideoWriter(target, spec.value, fps) as writer:
             for frame in frames_of(reader):
                 writer.write(_as_written(frame if box is None else box.cut(frame), spec, short_side))
     return target if times is None else target.with_name(f"{target.name}@{clock.name}")
@@ -85,7 +85,7 @@ def transcode(
 def write_flow(cell: Path, spec: ModalitySpec, target: Path) -> None:
     """Write the optical flow of a colour recording as `target`, of the same size and moments."""
     reader = open_reader(cell, spec)
-    with VideoWriter(target, "flow", reader.rate or DEFAULT_RATE) as writer:
+    with VideoWriter(target, "flow", reader.rate or DEFAULT_FPS) as writer:
         for image in flow_images(frames_of(reader)):
             writer.write(image)
 

@@ -27,7 +27,7 @@ _JPEG_QUALITY = {"qmin": "2", "qmax": "3"}
 # One frame per group and no state between frames, so that any frame decodes alone; with checksums.
 _FFV1 = {"level": "3", "g": "1", "slicecrc": "1"}
 _PNG_LEVEL = "3"
-_MASKED_FROM = 0.5  # share of "no reading" from which depth counts as masked
+_MASKED_FROM = 0.5  # the fraction of "no reading" from which depth counts as masked
 _SOURCES = {"color": "rgb24", "gray": "gray", "flow": "rgb24", "depth": "gray16le"}
 
 
@@ -46,7 +46,7 @@ class VideoWriter:
     def __init__(self, path: Path, value: Value, fps: float) -> None:
         self._path = path
         self._value = value
-        self._rate = Fraction(fps).limit_denominator(1001)
+        self._fps = Fraction(fps).limit_denominator(1001)
         self._unfinished = path.with_name(path.name + ".tmp")
         self._stream: Any = None
 
@@ -88,7 +88,7 @@ class VideoWriter:
         if self._value == "depth":
             avi = self._path.suffix == ".avi"
             codec, pix_fmt, options = ("png", "gray16be", _png_options(frame)) if avi else ("ffv1", "gray16le", _FFV1)
-        stream: Any = self._container.add_stream(codec, rate=self._rate, options=options)
+        stream: Any = self._container.add_stream(codec, rate=self._fps, options=options)
         stream.height, stream.width, stream.pix_fmt = *frame.shape[:2], pix_fmt
         stream.codec_context.thread_count = 1  # whoever writes many files does so in processes
         return stream

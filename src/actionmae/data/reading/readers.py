@@ -156,17 +156,17 @@ def _open(path: Path, place: Path, spec: ModalitySpec) -> FrameReader:
         array = _load_npy(path) if suffix == ".npy" else read_mat(path)
         if suffix == ".mat" and spec.kind in ("frames", "joints"):
             array = np.moveaxis(array, -1, 0)
-        return ArrayReader(_as_kind(path, array, spec), spec.rate)
+        return ArrayReader(_as_kind(path, array, spec), spec.fps)
     if spec.kind == "frames":
         if place.is_dir():
-            return ImageFolder(path, spec.value, spec.rate, spec.value_range)
+            return ImageFolder(path, spec.value, spec.fps, spec.value_range)
         return VideoReader(path, spec.value, spec.value_range)
     if spec.kind == "joints" and suffix == ".skeleton":
         persons, joints, _ = spec.shape
-        return ArrayReader(read_skeleton_text(path, num_persons=persons, num_joints=joints), spec.rate)
+        return ArrayReader(read_skeleton_text(path, num_persons=persons, num_joints=joints), spec.fps)
     if spec.kind == "joints" and place.is_dir():
         persons, joints, _ = spec.shape
-        return ArrayReader(read_skeleton_frames(path, num_persons=persons, num_joints=joints), spec.rate)
+        return ArrayReader(read_skeleton_frames(path, num_persons=persons, num_joints=joints), spec.fps)
     forms = ".mat, .npy or .skeleton" if spec.kind == "joints" else ".mat or .npy"
     raise ValueError(f"{path} cannot be read as {spec.name} ({spec.kind}): give a {forms} file")
 
@@ -183,7 +183,7 @@ def array_reader(array: Array, spec: ModalitySpec, *, name: str = "the array") -
     Raises:
         ValueError: If the array does not fit the modality, or has NaN.
     """
-    return ArrayReader(_as_kind(Path(name), array, spec), spec.rate)
+    return ArrayReader(_as_kind(Path(name), array, spec), spec.fps)
 
 
 def _load_npy(path: Path) -> Array:

@@ -20,12 +20,12 @@ class AugmentConfig:
         frames: Which frames the data set reads: "random" (Table 9's temporal random sampling), "segments" (one in each
             of T equal parts: every part of the motion is seen) or "uniform" (as in testing).
         joint_rotation: Turn joints about the vertical axis by up to ± this many degrees.
-        joint_scale: Scale joints by 1 ± up to this share.
+        joint_scale: Scale joints by 1 ± up to this fraction.
         joint_noise: Standard deviation of noise on every coordinate in metres.
-        signal_scale: Scale signals by 1 ± up to this share.
-        signal_noise: Standard deviation of noise on every sample, as a share of the channel's own in the clip.
-        frame_share: Highest share of single frames lost, each modality for itself (`core.dropping.drop_frames`).
-        span_share: Longest span of frames lost, as a share of T.
+        signal_scale: Scale signals by 1 ± up to this fraction.
+        signal_noise: Standard deviation of noise on every sample, as a fraction of the channel's own in the clip.
+        frame_fraction: Highest fraction of single frames lost, each modality for itself (`core.dropping.drop_frames`).
+        span_fraction: Longest span of frames lost, as a fraction of T.
 
     Raises:
         ValueError: If a value is out of range.
@@ -43,11 +43,11 @@ class AugmentConfig:
     joint_noise: float = 0.0
     signal_scale: float = 0.0
     signal_noise: float = 0.0
-    frame_share: float = 0.0
-    span_share: float = 0.0
+    frame_fraction: float = 0.0
+    span_fraction: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("flip", "jitter_strength", "joint_scale", "signal_scale", "frame_share", "span_share"):
+        for name in ("flip", "jitter_strength", "joint_scale", "signal_scale", "frame_fraction", "span_fraction"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} is {getattr(self, name)}: give a number between 0 and 1")
         for name in ("joint_rotation", "joint_noise", "signal_noise"):

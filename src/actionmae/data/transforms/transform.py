@@ -101,7 +101,7 @@ class _Draws:
 
 def _lose_frames(batch: ClipBatch, draws: _Draws) -> ClipBatch:
     config = draws.config
-    if config.frame_share == 0.0 and config.span_share == 0.0:
+    if config.frame_fraction == 0.0 and config.span_fraction == 0.0:
         return batch
     lost = dict(batch.frame_available)
     for name, clip in batch.clips.items():
@@ -109,8 +109,8 @@ def _lose_frames(batch: ClipBatch, draws: _Draws) -> ClipBatch:
         lost[name] = drop_frames(
             have,
             generator=draws.generator("lose", name),
-            frame_share=config.frame_share,
-            span_share=config.span_share,
+            frame_fraction=config.frame_fraction,
+            span_fraction=config.span_fraction,
         )
     return replace(batch, frame_available=lost)
 
@@ -166,7 +166,7 @@ def _crop(clip: Tensor, spec: ModalitySpec, draws: _Draws | None) -> Tensor:
     if draws is None or not draws.config.shifted_crop:
         top, left = spare_rows // 2, spare_columns // 2
         return clip[..., top : top + height, left : left + width]
-    # Shares of what is spare, so that modalities of different sizes shift alike.
+    # Fractions of what is spare, so that modalities of different sizes shift alike.
     place = draws.shared("crop", spec.name, columns=2)
     tops = (place[:, 0] * (spare_rows + 1)).long().tolist()
     lefts = (place[:, 1] * (spare_columns + 1)).long().tolist()

@@ -120,13 +120,13 @@ def _lengths(count: int, **lengths: tuple[int, float | None]) -> dict[str, dict[
 
 
 def test_sensors_of_other_rates_agree() -> None:
-    """Video of 2 s, signal of 2 s, images of whatever rate, and one more frame here and there."""
+    """Video of 2 s, signal of 2 s, images of unknown fps, and one more frame here and there."""
     clips = _lengths(8, rgb=(60, 2.0), inertial=(100, 2.0), depth=(31, None), ir=(90, None))
     clips["clip3"] = _lengths(1, rgb=(66, 2.2), inertial=(101, 2.02), depth=(30, None))["clip0"]
     assert list(check_lengths(clips)) == []
 
 
-def test_lost_frames_are_found_without_a_rate() -> None:
+def test_lost_frames_are_found_without_fps() -> None:
     clips = _lengths(5, rgb=(60, 2.0), depth=(30, None)) | {"cut": _lengths(1, rgb=(60, 2.0), depth=(7, None))["clip0"]}
     (finding,) = check_lengths(clips)
     assert (finding.level, finding.kind, finding.sample) == ("warning", "durations", "cut")
@@ -136,11 +136,14 @@ def test_lost_frames_are_found_without_a_rate() -> None:
 def test_a_rate_that_disagrees_everywhere_is_said_once() -> None:
     seconds = {"rgb": (60, 2.0), "inertial": (100, 2.0), "ir": (60, 60 / 35), "skeleton": (60, 2.0)}
     (finding,) = check_lengths(_lengths(5, **seconds))
-    assert (finding.level, finding.kind, finding.sample, finding.modality) == ("warning", "rates", "", "ir")
-    assert "by the rates ir usually lasts 0.86 times as long as rgb, 0.86 times as long as inertial" in finding.text
+    assert (finding.level, finding.kind, finding.sample, finding.modality) == ("warning", "fps", "", "ir")
+    assert (
+        "by its frames per second ir usually lasts 0.86 times as long as rgb, 0.86 times as long as inertial"
+        in finding.text
+    )
 
 
-def test_two_clips_are_judged_by_their_rates() -> None:
+def test_two_clips_are_judged_by_their_fps() -> None:
     clips = _lengths(1, rgb=(60, 2.0), ir=(60, 60 / 35), depth=(9, None))
     (finding,) = check_lengths(clips)
     assert "clip0: ir (60 frames, 1.714 s) is 1.2 times shorter than rgb (60 frames, 2 s)" in finding.text
@@ -176,12 +179,12 @@ def test_modalities_may_be_chosen_and_changed(manifest: Path) -> None:
 
 
 def test_real_recordings_raise_no_alarm(recordings: Path, tmp_path: Path) -> None:
-    """UTD-MHAD's inertial sensor runs on 1.6 times as long as its skeletons' rate says, in every clip."""
+    """UTD-MHAD's inertial sensor runs on 1.6 times as long as its skeletons' fps say, in every clip."""
     layout = load_layout("utd_mhad")
     rows, _ = layout.index(recordings / "utd-mhad")
     write_manifest(tmp_path / "manifest.csv", rows[3:200:9], layout.classes)
     report = check_manifest(tmp_path / "manifest.csv", layout="utd_mhad")
-    assert [(each.level, each.kind, each.modality) for each in report.findings] == [("warning", "rates", "skeleton")]
+    assert [(each.level, each.kind, each.modality) for each in report.findings] == [("warning", "fps", "skeleton")]
     assert report.missing == {"depth": 0, "skeleton": 0, "inertial": 0}
 
 

@@ -254,4 +254,4 @@ def test_images_without_a_rate_last_as_long_as_the_video_beside_them(tmp_path: P
     report = prepare("folder", tmp_path / "raw", tmp_path / "out")
     rates = [open_reader(row.files["depth"], resolve("depth")).rate for row in read_manifest(report.manifest).rows]
     assert rates == [5.0, 30.0]
-    assert not [each for each in check_manifest(report.manifest).findings if each.kind == "rates"]
+    assert not [each for each in check_manifest(report.manifest).findings if each.kind == "fps"]

@@ -103,7 +103,7 @@ def test_switching_one_draw_on_leaves_the_others_as_they_were(batch: ClipBatch) 
 
 
 def test_same_seed_same_result(batch: ClipBatch) -> None:
-    everything = AugmentConfig(joint_noise=0.1, signal_noise=0.1, frame_share=0.5, span_share=0.5)
+    everything = AugmentConfig(joint_noise=0.1, signal_noise=0.1, frame_fraction=0.5, span_fraction=0.5)
     assert not _changed(_run(batch, everything), _run(batch, everything))
     assert _changed(_run(batch, everything), _run(batch, everything, seed=1)) == set(MODALITIES.names)
 
@@ -169,7 +169,7 @@ def test_half_the_clips_are_flipped_and_all_modalities_of_a_clip_together(batch:
 
 
 def test_lost_frames(batch: ClipBatch) -> None:
-    out = _run(batch, replace(OFF, frame_share=0.9, span_share=0.5))
+    out = _run(batch, replace(OFF, frame_fraction=0.9, span_fraction=0.5))
     assert set(out.frame_available) == set(MODALITIES.names)
     masks = torch.stack([out.frame_available[name] for name in MODALITIES.names])
     assert masks.any(dim=2).all()
@@ -178,7 +178,7 @@ def test_lost_frames(batch: ClipBatch) -> None:
     assert not _run(batch, OFF).frame_available
     gone = {"rgb": torch.zeros(ROWS, 3, dtype=torch.bool)}
     gone["rgb"][:, 1] = True
-    out = _run(replace(batch, frame_available=gone), replace(OFF, frame_share=1.0))
+    out = _run(replace(batch, frame_available=gone), replace(OFF, frame_fraction=1.0))
     assert torch.equal(out.frame_available["rgb"], gone["rgb"])
 
 
@@ -213,7 +213,7 @@ def test_the_content_of_absent_rows_changes_nothing_else(batch: ClipBatch) -> No
     other["skeleton"][1] = torch.nan
     other["inertial"][1] = torch.nan
     everything = AugmentConfig(
-        depth_jitter=True, joint_noise=0.1, joint_rotation=10.0, signal_noise=0.1, signal_scale=0.1, frame_share=0.5
+        depth_jitter=True, joint_noise=0.1, joint_rotation=10.0, signal_noise=0.1, signal_scale=0.1, frame_fraction=0.5
     )
     for augment in (None, everything):
         one, two = _run(batch, augment), _run(replace(batch, clips=other), augment)
@@ -255,7 +255,7 @@ def test_bad_requests_are_refused(batch: ClipBatch) -> None:
     ("field", "value", "match"),
     [
         ("flip", 1.5, "flip is 1.5: give a number between 0 and 1"),
-        ("frame_share", -0.1, "frame_share is -0.1: give a number between 0 and 1"),
+        ("frame_fraction", -0.1, "frame_fraction is -0.1: give a number between 0 and 1"),
         ("joint_noise", -1.0, "joint_noise is -1.0: give 0 or more"),
     ],
 )
