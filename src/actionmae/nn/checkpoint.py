@@ -45,9 +45,12 @@ def save_model(
         "provenance": dict(provenance or {}),
     }
     (beside / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, beside / "model.safetensors")
+    weights = beside / "model.safetensors"
+    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, weights)
+    weights.chmod((beside / "config.json").stat().st_mode)  # safetensors lets only the owner read
     (beside / "README.md").write_text(card or _card(model), encoding="utf-8")
     replaced = folder.with_name(folder.name + ".old")
+    shutil.rmtree(replaced, ignore_errors=True)  # a save that was killed before its last line leaves it
     if folder.exists():
         folder.rename(replaced)
     beside.rename(folder)

@@ -75,6 +75,19 @@ def test_saving_again_replaces_the_folder_whole(folder: Path) -> None:
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
 
 
+def test_what_a_killed_save_left_is_no_obstacle(folder: Path) -> None:
+    for name in ("model.old", "model.tmp"):
+        (folder.with_name(name)).mkdir()
+        (folder.with_name(name) / "config.json").write_text("{}")
+    save_model(tiny_classifier(ModalitySet(VECTORS), num_classes=2), folder)
+    assert len(load_model(folder).classes) == 2
+    assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+def test_whoever_may_read_the_config_may_read_the_weights(folder: Path) -> None:
+    assert len({path.stat().st_mode for path in folder.iterdir()}) == 1
+
+
 def test_a_failed_save_leaves_the_older_folder(folder: Path) -> None:
     before = (folder / "config.json").read_bytes()
     with pytest.raises(TypeError):
