@@ -16,8 +16,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from actionmae.cli import VERBS, main
 from actionmae.cli.arguments import parse
-from actionmae.core.modality import ModalitySet, ModalitySpec, resolve
+from actionmae.core.modality import ModalitySet, ModalitySpec
 from actionmae.data.layouts import load_layout
+from actionmae.data.manifest import read_manifest
 from actionmae.data.prepare.run import prepare
 from actionmae.methods import build_method
 from actionmae.nn.classifier import MultiModalClassifier
@@ -77,17 +78,32 @@ def counted() -> dict[str, tuple[float, float]]:
     return {name: (float(work), float(kept)) for name, work, kept in rows}
 
 
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Manifest of rendered files in a data set's layout, prepared once for all of its recipes."""
+    done: dict[str, Path] = {}
+
+    def prepared(layout: str) -> Path:
+        if layout not in done:
+            folder = tmp_path_factory.mktemp(layout)
+            done[layout] = prepare(layout, RAW[layout](folder / "raw"), folder / "prepared").manifest
+        return done[layout]
+
+    return prepared
+
+
 def test_no_yaml_is_left_out() -> None:
     assert {path for path in (ROOT / "configs").rglob("*") if path.is_file()} == set(RECIPES)
     assert {recipe.parent.name for recipe in RECIPES} == {*TRAINING_CLIPS, "utd_mhad", "synthetic"}
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=recipe_id)
-def test_a_recipe_builds_at_full_size_without_memory(recipe: Path) -> None:
+def test_a_recipe_builds_at_full_size_without_memory(recipe: Path, manifest: Callable[[str], Path]) -> None:
     settings = settings_of(recipe)
     data, model, layout = settings["data"], settings["model"], layout_of(recipe)
     assert data.protocol.startswith(f"{layout.name}/")
-    network = on_meta(model, ModalitySet(data.modalities), layout.classes)
+    modalities = ModalitySet(data.modalities, read_manifest(manifest(layout.name)).specs)
+    network = on_meta(model, modalities, layout.classes)
     assert all(parameter.is_meta for parameter in network.parameters())
     build_method(settings["method"], network)
     if recipe.parent.name not in TRAINING_CLIPS:
@@ -104,6 +120,15 @@ def test_a_recipe_builds_at_full_size_without_memory(recipe: Path) -> None:
     text = "\n".join(header_of(recipe))
     assert f"one GPU with {next(size for size in (8, 12, 16, 24) if size > memory)} GB" in text, memory
     assert f"Time: about {one_digit(hours)}" in text, hours
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=recipe_id)
+def test_names_stand_for_the_whole_modality(recipe: Path, manifest: Callable[[str], Path]) -> None:
+    """What a recipe leaves out comes from the data set, through the `modalities.yaml` that prepare writes."""
+    wanted = json.loads((ROOT / "tests/golden/recipe_modalities.json").read_text(encoding="utf-8"))[recipe.parent.name]
+    known = read_manifest(manifest(layout_of(recipe).name)).specs
+    for spec in ModalitySet(settings_of(recipe)["data"].modalities, known):
+        assert json.loads(json.dumps(spec.to_dict())) == wanted[spec.name]
 
 
 def one_digit(hours: float) -> str:
@@ -155,28 +180,14 @@ def test_work_and_memory_of_a_frame_are_as_documented(name: str) -> None:
     assert megabytes == pytest.approx(memory, rel=0.04)
 
 
-@pytest.fixture(scope="module")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Manifest of rendered files in a data set's layout, prepared once for all of its recipes."""
-    done: dict[str, Path] = {}
-
-    def prepared(layout: str) -> Path:
-        if layout not in done:
-            folder = tmp_path_factory.mktemp(layout)
-            done[layout] = prepare(layout, RAW[layout](folder / "raw"), folder / "prepared").manifest
-        return done[layout]
-
-    return prepared
-
-
-def tiny(spec: ModalitySpec, recorded: dict[str, Any]) -> dict[str, Any]:
+def tiny(spec: ModalitySpec) -> dict[str, Any]:
     """The same modality, small; joints keep the data set's own number."""
-    fields = dict(recorded.get(spec.name, {"name": spec.name})) | {"num_frames": 4}
+    fields: dict[str, Any] = {"name": spec.name, "num_frames": 4}
     if spec.kind == "frames":
         fields |= {"shape": [spec.shape[0], 32, 32], "value_range": spec.value_range}
     if spec.kind == "signal":
         fields["shape"] = [spec.shape[0], 8]
-    return fields if spec.mirror is not None else fields | {"mirror": None}
+    return fields
 
 
 OVERRIDES = """--data.batch_size 2 --data.num_workers 0 --optim.epochs {epochs}
@@ -195,7 +206,8 @@ def test_the_command_trains_two_steps_on_rendered_files(
 ) -> None:
     monkeypatch.setattr("torchvision.models.video.r2plus1d_18", NarrowVideoNetwork)
     settings, layout = settings_of(recipe), layout_of(recipe)
-    modalities = [tiny(resolve(spec), dict(layout.specs)) for spec in settings["data"].modalities]
+    known = read_manifest(manifest(layout.name)).specs
+    modalities = [tiny(spec) for spec in ModalitySet(settings["data"].modalities, known)]
     epochs = 2 if layout.name == "utd_mhad" else 1  # two training clips there, four in every other layout
     words = ["train", "--config", str(recipe), "--run", str(tmp_path / "run")]
     words += shlex.split(OVERRIDES.format(epochs=epochs))

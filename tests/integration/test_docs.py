@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from actionmae.cli import VERBS
+from actionmae.core.modality import ModalitySet, ModalitySpec, registered, resolve
+from actionmae.core.modality.spec import VALUES
 from actionmae.data.transforms.transform import AugmentConfig
 from actionmae.methods.config import MethodConfig
+from actionmae.nn.classifier import build_classifier
 from actionmae.nn.config import ClassifierConfig
 from actionmae.training.loaders import DataConfig
 from actionmae.training.optim import OptimConfig
@@ -68,6 +72,33 @@ def test_the_design_table_names_what_the_files_hold() -> None:
         for name in re.findall(r"`([\w.]+)`", names):
             for part in name.split("."):
                 assert re.search(rf"\b{part}\b", source), f"docs/design.md: {file} has no {part}"
+
+
+def test_the_page_of_modalities_is_true() -> None:
+    page = ROOT / "docs/reference/modalities.md"
+    tables = [
+        [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+        for table in re.findall(r"^\| .*(?:\n\|.*)*", page.read_text("utf-8"), re.M)
+    ]
+    registry, fields, kinds = tables
+    for name, letter, kind, shape, value, fps, encoder in registry:
+        spec = resolve(name.strip("`"))
+        near_far = "" if spec.value_range is None else ", {:.0f}–{:.0f} mm".format(*spec.value_range)
+        assert [letter, kind, shape] == [spec.letter, spec.kind, ", ".join(map(str, spec.shape))]
+        assert [value, fps, encoder] == [f"{spec.value}{near_far}", f"{spec.fps:.0f}" if spec.fps else "", spec.encoder]
+    assert [row[0].strip("`") for row in registry] == list(registered())
+    defaults = {"": dataclasses.MISSING, "null": None}
+    assert [(row[0].strip("`"), defaults.get(row[1], row[1])) for row in fields] == [
+        (field.name, str(field.default) if isinstance(field.default, int) else field.default)
+        for field in dataclasses.fields(ModalitySpec)
+    ]
+    assert {row[0].strip("`"): set(re.findall(r"`(\w+)`", row[2])) for row in kinds} == {
+        kind: set(values) for kind, values in VALUES.items()
+    }
+    (example,) = blocks(page, "yaml")
+    modalities = ModalitySet(yaml.safe_load(example))
+    assert modalities.letters == "RDST"
+    build_classifier(modalities, classes=("a", "b"), embed_dim=16, num_heads=2, mlp_dim=16)
 
 
 def test_the_plug_in_page_runs() -> None:

@@ -52,7 +52,7 @@ def test_from_raw_files_to_a_split(
     assert main(["prepare", "my_layout.py", "raw", "--out", "out"]) == 0
     assert "8 clips (8 rgb, 7 depth, 8 inertial), 1 problems" in capsys.readouterr().out
     assert "shows 'jump', none of open fridge, pour water, stir" in Path("out/problems.csv").read_text()
-    assert main(["check", "out/manifest.csv", "--layout", "my_layout.py"]) == 0, "its SPECS have three axes"
+    assert main(["check", "out/manifest.csv"]) == 0, "its SPECS have three axes"
     manifest = read_manifest(Path("out/manifest.csv"))
     assert manifest.classes == ("open fridge", "stir")
     for layout in ("my_layout.py", str(EXAMPLE)):

@@ -80,7 +80,6 @@ def prepare(
 def check(
     manifest: Path,
     *,
-    layout: str = "",
     modalities: list[str | dict[str, Any]] | None = None,
     workers: int = 1,
     json: bool = False,
@@ -89,7 +88,6 @@ def check(
 
     Args:
         manifest: The CSV.
-        layout: Data set whose modalities differ from the registered ones, for example utd_mhad.
         modalities: Only these; names, or mappings that define or change a modality; default: all columns.
         workers: Processes.
         json: Print JSON.
@@ -97,8 +95,6 @@ def check(
     from actionmae.data.check.run import check_manifest
 
     with ClipCounter("checking") as counter:
-        report = check_manifest(
-            manifest, layout=layout, modalities=modalities or (), workers=workers, progress=counter.reach
-        )
+        report = check_manifest(manifest, modalities=modalities or (), workers=workers, progress=counter.reach)
     print(json_format.dumps(report.to_dict(), indent=2, ensure_ascii=False) if json else report.to_text())
     return 1 if report.errors else 0

@@ -2,6 +2,7 @@
 
 `sample,label,subject,camera,setup,split,<modality>…`; a cell holds a path relative to the CSV. The order of the
 classes is `classes.txt` beside the CSV (one name per line), or the labels in natural order where there is no such file.
+`modalities.yaml` beside it says what differs from the registered modalities (`data.modality_file`).
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import dataclasses
 import difflib
 import io
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from actionmae.core.choices import did_you_mean
 from actionmae.core.files import atomic_write, write_text
+from actionmae.core.modality import ModalitySpec
+from actionmae.data.modality_file import read_modalities
 from actionmae.data.natural_order import natural_key as natural_key
 from actionmae.data.reading.clock import split_clock
 from actionmae.data.reading.frame_files import on_disk
@@ -57,12 +60,14 @@ class Manifest:
         classes: Class names in the order of the class indices.
         modalities: Its file columns, in the CSV's order.
         rows: The clips, in the CSV's order.
+        specs: What `modalities.yaml` beside the CSV says of modalities, by name.
     """
 
     path: Path
     classes: tuple[str, ...]
     modalities: tuple[str, ...]
     rows: tuple[ClipRow, ...]
+    specs: Mapping[str, ModalitySpec] = dataclasses.field(default_factory=dict)
 
     def require(self, modalities: Iterable[str]) -> None:
         """Refuse modalities for which the manifest has no column.
@@ -107,7 +112,8 @@ def read_manifest(path: Path | str, *, check_files: bool = True) -> Manifest:
         if row.sample in seen:
             raise ValueError(f"manifest {path} has sample {row.sample!r} twice: give every clip its own name")
         seen.add(row.sample)
-    return Manifest(path=path, classes=_classes(path, rows), modalities=modalities, rows=rows)
+    specs = read_modalities(path.parent)
+    return Manifest(path=path, classes=_classes(path, rows), modalities=modalities, rows=rows, specs=specs)
 
 
 def write_manifest(path: Path | str, rows: Sequence[ClipRow], classes: Sequence[str]) -> None:

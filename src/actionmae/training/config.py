@@ -15,8 +15,8 @@ class DataConfig:
 
     Attributes:
         manifest: The CSV with one row per clip.
-        modalities: Names, or mappings {name: depth, num_frames: 8, …} that change a registered modality; their order is
-            the model's. Empty = the manifest's own columns.
+        modalities: Names, or mappings {name: depth, num_frames: 8, …} that change what the manifest's `modalities.yaml`
+            or the registry says; their order is the model's. Empty = the manifest's own columns.
         protocol: "split" = the manifest's split column; otherwise a data set's rule, as in utd_mhad/cross-subject.
         val_subjects: Training subjects held out for validation; none by default (the last epoch is the result).
         batch_size: Clips per process and forward pass (§4.1: 32).

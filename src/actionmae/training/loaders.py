@@ -56,7 +56,7 @@ def read_clips(config: DataConfig) -> TrainingClips:
             a clip has no label.
     """
     manifest = read_manifest(config.manifest)
-    modalities = ModalitySet(config.modalities or manifest.modalities)
+    modalities = ModalitySet(config.modalities or manifest.modalities, known=manifest.specs)
     manifest.require(modalities.names)
     splits = split_manifest(manifest, config.protocol, [str(subject) for subject in config.val_subjects])
     parts = {part: usable_rows(getattr(splits, part), modalities.names) for part in ("train", "val", "test")}

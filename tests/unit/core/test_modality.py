@@ -99,8 +99,28 @@ def test_a_mapping_changes_a_registered_spec_or_stands_for_itself() -> None:
 
 
 def test_unknown_names_are_refused_with_a_suggestion() -> None:
-    with pytest.raises(ValueError, match=r"unknown modality 'rbg' \(did you mean 'rgb'\?\): registered are rgb, depth"):
+    with pytest.raises(
+        ValueError,
+        match=r"unknown modality 'rbg' \(did you mean 'rgb'\?\): known are rgb, .*; a new one is defined by name",
+    ):
         resolve("rbg")
+
+
+def test_a_definition_that_lacks_a_field_names_it() -> None:
+    lacking = {name: value for name, value in THERMAL.items() if name not in ("letter", "value")}
+    with pytest.raises(
+        ValueError, match=r"'thermal' is not known, and its definition has no letter, value: give all of"
+    ):
+        resolve(lacking)
+
+
+def test_known_specs_come_before_the_registered_ones() -> None:
+    gray = resolve({"name": "depth", "value": "gray"})
+    thermal = ModalitySpec(**THERMAL)
+    modalities = ModalitySet(
+        ["rgb", {"name": "depth", "num_frames": 8}, "thermal"], {"depth": gray, "thermal": thermal}
+    )
+    assert list(modalities) == [resolve("rgb"), dataclasses.replace(gray, num_frames=8), thermal]
 
 
 @pytest.mark.parametrize(

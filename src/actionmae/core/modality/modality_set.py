@@ -16,15 +16,20 @@ class ModalitySet:
     Position embeddings, concat weights and the columns of `available` follow it; it is saved with the model.
 
     Args:
-        specs: Registered names, specs, or mappings `{"name": "depth", "num_frames": 8, …}` that change fields of the
-            registered spec of that name.
+        specs: Names, specs, or mappings `{"name": "depth", "num_frames": 8, …}` that change fields of the spec of
+            that name.
+        known: Specs by name that come before the registered ones: those of a manifest (`Manifest.specs`).
 
     Raises:
         ValueError: If empty, if a name or letter is repeated, or if a name is unknown.
     """
 
-    def __init__(self, specs: Iterable[str | ModalitySpec | Mapping[str, Any]]) -> None:
-        self._specs = tuple(resolve(spec) for spec in specs)
+    def __init__(
+        self,
+        specs: Iterable[str | ModalitySpec | Mapping[str, Any]],
+        known: Mapping[str, ModalitySpec] | None = None,
+    ) -> None:
+        self._specs = tuple(resolve(spec, known) for spec in specs)
         if not self._specs:
             raise ValueError("no modality was given: name at least one, for example rgb")
         for field in ("name", "letter"):

@@ -16,6 +16,8 @@ from actionmae.core.choices import did_you_mean
 from actionmae.core.modality.spec import Mirror, ModalitySpec
 
 _REGISTRY: dict[str, ModalitySpec] = {}
+_NEEDED = ("name", "letter", "kind", "shape", "value", "encoder")
+_HELP = "docs/reference/modalities.md"
 
 
 def register(spec: ModalitySpec) -> ModalitySpec:
@@ -47,25 +49,38 @@ def modality_name(spec: str | Mapping[str, Any]) -> str:
     return name
 
 
-def resolve(spec: str | ModalitySpec | Mapping[str, Any]) -> ModalitySpec:
-    """A spec from a registered name, or from a mapping that changes fields of the registered spec of its `name`.
+def resolve(
+    spec: str | ModalitySpec | Mapping[str, Any], known: Mapping[str, ModalitySpec] | None = None
+) -> ModalitySpec:
+    """A spec from a name, or from a mapping that changes fields of the spec of its `name`.
+
+    Args:
+        spec: A name, a spec (which is returned as it is), or a mapping. A mapping with all of name, letter, kind,
+            shape, value and encoder defines a new modality.
+        known: Specs by name that come before the registered ones: those of a manifest.
 
     Raises:
-        ValueError: If the name is unknown, or a field does not fit. A mapping with all of name, letter, kind, shape,
-            value and encoder needs no registration.
+        ValueError: If the name is unknown, or a field is missing or does not fit.
     """
     if isinstance(spec, ModalitySpec):
         return spec
     fields = dict(spec) if isinstance(spec, Mapping) else {"name": spec}
     name = modality_name(fields)
-    if name not in _REGISTRY:
-        if {"name", "letter", "kind", "shape", "value", "encoder"} <= set(fields):
-            return ModalitySpec.from_dict(fields)
+    specs = {**_REGISTRY, **(known or {})}
+    if name in specs:
+        return specs[name].changed(fields)
+    lacking = [field for field in _NEEDED if field not in fields]
+    if not lacking:
+        return ModalitySpec.from_dict(fields)
+    if len(fields) > 1:
         raise ValueError(
-            f"unknown modality {name!r}{did_you_mean(name, _REGISTRY)}: registered are {', '.join(_REGISTRY)}; "
-            "register a ModalitySpec for a new one"
+            f"modality {name!r} is not known{did_you_mean(name, specs)}, and its definition has no "
+            f"{', '.join(lacking)}: give all of {', '.join(_NEEDED)} ({_HELP})"
         )
-    return _REGISTRY[name].changed(fields)
+    raise ValueError(
+        f"unknown modality {name!r}{did_you_mean(name, specs)}: known are {', '.join(specs)}; a new one is defined by "
+        f"{', '.join(_NEEDED)} ({_HELP})"
+    )
 
 
 KINECT_V2_MIRROR = Mirror(

@@ -17,12 +17,13 @@ _SHAPES: dict[str, str] = {
     "signal": "(C, L)",
     "features": "(C,)",
 }
-_VALUES: dict[str, tuple[str, ...]] = {
+VALUES: dict[str, tuple[str, ...]] = {
     "frames": ("color", "gray", "depth", "flow"),
     "joints": ("metres",),
     "signal": ("raw",),
     "features": ("raw",),
 }
+"""Which values each kind may have."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -89,10 +90,10 @@ class ModalitySpec:
             )
         if self.num_frames < 1:
             raise ValueError(f"modality {self.name!r} has num_frames {self.num_frames}: give at least 1")
-        if self.value not in _VALUES[self.kind]:
+        if self.value not in VALUES[self.kind]:
             raise ValueError(
                 f"modality {self.name!r} ({self.kind}) has value {self.value!r}: "
-                f"choose one of {', '.join(_VALUES[self.kind])}"
+                f"choose one of {', '.join(VALUES[self.kind])}"
             )
         if self.value_range is not None and not self.value_range[0] < self.value_range[1]:
             raise ValueError(
@@ -133,6 +134,10 @@ def _coerce(fields: Mapping[str, Any]) -> dict[str, Any]:
         fits, wanted = _FORMS.get(key, _TEXT)
         if not fits(value):
             raise ValueError(f"modality field {key!r} is {value!r}: give {wanted}")
+    for key in ("value_range", "fps"):
+        value = out.get(key)
+        if value is not None:
+            out[key] = tuple(map(float, value)) if isinstance(value, tuple) else float(value)
     mirror = out.get("mirror")
     if isinstance(mirror, Mapping):
         out["mirror"] = Mirror(**{key: tuple(value) for key, value in mirror.items()})

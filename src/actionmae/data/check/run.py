@@ -11,7 +11,6 @@ from actionmae.data.check.clip import ClipFacts, ClipFiles, read_clip
 from actionmae.data.check.lengths import check_lengths
 from actionmae.data.check.report import CheckReport, Finding
 from actionmae.data.check.table import check_table
-from actionmae.data.layouts import load_layout
 from actionmae.data.manifest import Manifest, read_manifest
 from actionmae.data.processes import run_in_processes
 from actionmae.data.reading.image_folder import describe_lost
@@ -23,7 +22,6 @@ _SHARED = 0.5
 def check_manifest(
     path: Path | str,
     *,
-    layout: str = "",
     modalities: Sequence[str | Mapping[str, Any]] = (),
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
@@ -32,8 +30,7 @@ def check_manifest(
 
     Args:
         path: The CSV.
-        layout: Data set whose modalities differ from the registered ones.
-        modalities: Only these; names, or mappings that define or change a modality; empty = all columns.
+        modalities: Only these; names, or mappings that change or define a modality; empty = all columns.
         workers: Processes.
         progress: Called with (clips done, clips in all).
 
@@ -44,7 +41,7 @@ def check_manifest(
     if workers < 1:
         raise ValueError(f"workers is {workers}: give at least 1")
     manifest = read_manifest(path, check_files=False)
-    specs = _specs(manifest, layout, modalities)
+    specs = _specs(manifest, modalities)
     clips = [
         ClipFiles(sample=row.sample, files={name: row.files[name] for name in specs if name in row.files}, specs=specs)
         for row in manifest.rows
@@ -66,12 +63,10 @@ def check_manifest(
     )
 
 
-def _specs(manifest: Manifest, layout: str, modalities: Sequence[str | Mapping[str, Any]]) -> dict[str, ModalitySpec]:
-    given: dict[str, Any] = {modality_name(each): each for each in modalities}
-    manifest.require(given)
-    changes: dict[str, Any] = dict(load_layout(layout).specs) if layout else {}
-    changes |= {name: each for name, each in given.items() if not isinstance(each, str)}
-    return {name: resolve(changes.get(name, name)) for name in given or manifest.modalities}
+def _specs(manifest: Manifest, modalities: Sequence[str | Mapping[str, Any]]) -> dict[str, ModalitySpec]:
+    manifest.require(map(modality_name, modalities))
+    specs = [resolve(each, manifest.specs) for each in modalities or manifest.modalities]
+    return {spec.name: spec for spec in specs}
 
 
 def _of_clip(facts: ClipFacts) -> Iterator[Finding]:

@@ -39,8 +39,11 @@ def _cross_view(test: str) -> SplitProtocol:
 PROTOCOLS = {"cross-view": _cross_view("3"), "cross-view-2": _cross_view("2"), "cross-view-1": _cross_view("1")}
 """Train on two views, test on the third: "cross-view" is the usual one (§4.2: test on 3), the others name theirs."""
 
-SPECS = {"skeleton": {"name": "skeleton", "shape": (1, 20, 3), "mirror": KINECT_V1_MIRROR}}
-"""One person of 20 joints."""
+SPECS = {
+    "depth": {"name": "depth", "value_range": None},
+    "skeleton": {"name": "skeleton", "shape": (1, 20, 3), "mirror": KINECT_V1_MIRROR},
+}
+"""The unit of depth is not documented: each clip's own range. One person of 20 joints."""
 
 _PATTERNS = {"rgb": "*_rgb.jpg", "depth": "*_depth.png", "skeleton": "*_skeletons.txt"}
 _PUBLISHED = Published(title="NW-UCLA", recordings=1475, modalities=tuple(_PATTERNS), by="camera", groups="123")

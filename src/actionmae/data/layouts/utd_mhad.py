@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from actionmae.core.modality import KINECT_V1_MIRROR
 from actionmae.data.layouts.completeness import Published
 from actionmae.data.layouts.protocol import SplitProtocol
 from actionmae.data.manifest import ClipRow, natural_key
@@ -51,10 +50,11 @@ PROTOCOLS = {"cross-subject": SplitProtocol(field="subject", train=frozenset({"1
 
 SPECS = {
     "depth": {"name": "depth", "value_range": (1800.0, 3500.0)},
-    "skeleton": {"name": "skeleton", "shape": (1, 20, 3), "fps": 30.0, "mirror": KINECT_V1_MIRROR},
-    "inertial": {"name": "inertial", "shape": (6, 32), "fps": 50.0},
+    "skeleton": {"name": "skeleton", "shape": (1, 20, 3), "fps": 30.0, "mirror": None},
+    "inertial": {"name": "inertial", "shape": (6, 24), "fps": 50.0},
 }
-"""Persons stand 2–3.4 m away. One person of 20 joints. Acceleration on three axes, then angular rate."""
+"""Persons stand 2–3.4 m away. One person of 20 joints, never mirrored: left and right change the label of a swipe.
+Acceleration on three axes, then angular rate; the 24 samples of a token are half a second."""
 
 _COLUMNS = {"color.avi": "rgb", "depth.mat": "depth", "skeleton.mat": "skeleton", "inertial.mat": "inertial"}
 _PUBLISHED = Published(

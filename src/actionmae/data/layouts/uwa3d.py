@@ -38,13 +38,15 @@ PROTOCOLS = {"paper": _views("34", "12")} | {
 """§4.2: train on views 3, 4 and test on 1, 2. The usual 12: "12-3" trains on views 1 and 2 and tests on 3."""
 
 SPECS = {
+    "depth": {"name": "depth", "value_range": None},
     "skeleton": {
         "name": "skeleton",
         "shape": (1, 15, 3),
         "mirror": Mirror(permutation=(0, 1, 2, 6, 7, 8, 3, 4, 5, 12, 13, 14, 9, 10, 11), negate=(0,)),
-    }
+    },
 }
-"""One person of OpenNI's joints: head, neck, torso; left shoulder, elbow, hand, then right; hips, knees, feet."""
+"""The unit of depth is not documented: each clip's own range. One person of OpenNI's joints: head, neck, torso; left
+shoulder, elbow, hand, then right; hips, knees, feet."""
 
 _PUBLISHED = Published(
     title="UWA3D Multiview II",

@@ -43,7 +43,9 @@ class RawClips:
     crop_sources: dict[str, CropSource]
 
 
-def find_clips(layout: str, root: Path, modalities: Modalities, crop: Crop) -> RawClips:
+def find_clips(
+    layout: str, root: Path, modalities: Modalities, crop: Crop, remembered: Mapping[str, ModalitySpec]
+) -> RawClips:
     """Find rows, classes and specs of a layout, or of one's own recordings, and what they are cropped by.
 
     Args:
@@ -51,6 +53,7 @@ def find_clips(layout: str, root: Path, modalities: Modalities, crop: Crop) -> R
         root: The raw recordings.
         modalities: Only these; empty = all.
         crop: "none" or "person".
+        remembered: Modalities as an earlier run prepared them, by name.
 
     Raises:
         FileNotFoundError: If `root` does not exist.
@@ -58,13 +61,14 @@ def find_clips(layout: str, root: Path, modalities: Modalities, crop: Crop) -> R
             cropped.
     """
     given = {modality_name(each): each for each in modalities}
-    rows, unusable, classes, known = _index(layout, root, [*given, "skeleton"] if given and crop == "person" else given)
+    names = [*given, "skeleton"] if given and crop == "person" else list(given)
+    rows, unusable, classes, known = _index(layout, root, names or [*registered(), *remembered])
     if not rows:
         raise ValueError(f"no recordings of layout {layout} below {root}: {_how_they_look(layout)}")
     rows, unnamed = _nameable(rows)
-    changes = {**known, **{name: each for name, each in given.items() if isinstance(each, Mapping)}}
-    names = dict.fromkeys(name for row in rows for name in row.files)
-    specs = {name: resolve(changes.get(name, name)) for name in (*names, "rgb", "flow", "skeleton")}
+    names = [name for row in rows for name in row.files]
+    known = {**known, **remembered}
+    specs = {name: resolve(given.get(name, name), known) for name in dict.fromkeys([*names, "rgb", "flow", "skeleton"])}
     by_joints = crop == "person" and has_skeletons(rows)  # of all rows: a selection or a shard must not change it
     sources = {
         row.sample: CropSource(by_joints=by_joints, skeleton=skeleton_of(row), spec=specs["skeleton"])
@@ -92,17 +96,17 @@ def _how_they_look(layout: str) -> str:
     return f"a recording is named like {example}" if example else "check the folder and the file names"
 
 
-_Found = tuple[list[ClipRow], list[str], tuple[str, ...], Mapping[str, Any]]
+_Found = tuple[list[ClipRow], list[str], tuple[str, ...], Mapping[str, ModalitySpec]]
 
 
-def _index(layout: str, root: Path, names: Sequence[str] | Mapping[str, Any]) -> _Found:
-    """Rows, what cannot be used, classes, and changes to the registered modalities."""
+def _index(layout: str, root: Path, names: Sequence[str]) -> _Found:
+    """Rows, what cannot be used, classes, and modalities that differ from the registered ones."""
     if layout == "folder":
-        rows, unusable = index_folder(root, list(names) or registered())
+        rows, unusable = index_folder(root, names)
         return rows, unusable, tuple(sorted({row.label for row in rows}, key=natural_key)), {}
     if layout == "manifest":
         manifest = read_manifest(root, check_files=False)
-        return list(manifest.rows), [], manifest.classes, {}
+        return list(manifest.rows), [], manifest.classes, manifest.specs
     if layout not in LAYOUTS and not layout.endswith(".py"):
         names = (*LAYOUTS, *OWN_LAYOUTS)
         raise ValueError(
@@ -111,7 +115,7 @@ def _index(layout: str, root: Path, names: Sequence[str] | Mapping[str, Any]) ->
         )
     known = load_layout(layout)
     rows, unusable = known.index(root)
-    return rows, unusable, known.classes, known.specs
+    return rows, unusable, known.classes, {name: resolve(spec) for name, spec in known.specs.items()}
 
 
 def _nameable(rows: list[ClipRow]) -> tuple[list[ClipRow], list[tuple[str, str]]]:

@@ -19,6 +19,7 @@ from typing import Any
 from actionmae.core.files import atomic_write
 from actionmae.core.modality import ModalitySpec
 from actionmae.data.manifest import write_manifest
+from actionmae.data.modality_file import read_modalities, write_modalities
 from actionmae.data.prepare.find import Crop, find_clips
 from actionmae.data.prepare.job import OUT_IS_FULL, Job, Problem, prepare_clip
 from actionmae.data.prepare.journal import Journal, require_settings
@@ -61,7 +62,7 @@ def prepare(
     shard: tuple[int, int] = (1, 1),
     progress: Callable[[int, int], None] | None = None,
 ) -> PrepareReport:
-    """Write `manifest.csv`, `classes.txt`, `problems.csv` and one small video per image recording into `out`.
+    """Write `manifest.csv`, `classes.txt`, `modalities.yaml`, `problems.csv` and small videos of all images into `out`.
 
     Colour and infrared become MJPEG, depth lossless 16-bit PNG, all in `<modality>/<sample>.avi`; what is in that form
     already, and all that is no image, stays where it is. Every image is read. A second call, also after a kill, does
@@ -80,7 +81,8 @@ def prepare(
         short_side: Pixels to which the short side of colour is made smaller; 1.2 × 224 = 269 is what the shifted crop
             needs. Depth and infrared keep their size, nothing is enlarged.
         flow: Also derive the modality flow from rgb.
-        modalities: Only these; names, or mappings that define or change a modality; empty = all that there are.
+        modalities: Only these; names, or mappings that change or define a modality, which `modalities.yaml` remembers;
+            empty = all that there are.
         workers: Processes.
         shard: (i, n) does the i-th of n parts of the clips, i in 1…n; when all are done, the call without `shard`
             writes the manifest.
@@ -97,9 +99,12 @@ def prepare(
     """
     _check(crop, short_side, workers, shard)
     started, out = time.monotonic(), Path(out)
-    raw = find_clips(layout, Path(root), modalities, crop)
+    remembered = read_modalities(out)
+    raw = find_clips(layout, Path(root), modalities, crop, remembered)
     _check_names([row.sample for row in raw.rows], out)
     settings: dict[str, Any] = {"layout": layout, "root": str(Path(root).resolve()), "crop": raw.crop}
+    if transcode:
+        _check_meaning(out, remembered, raw.specs)
     with _room_in(out):
         require_settings(out / "prepare.json", {**settings, "transcode": transcode, "short_side": short_side})
         rows = raw.rows[shard[0] - 1 :: shard[1]]
@@ -123,13 +128,14 @@ def prepare(
             if shard[1] == 1:
                 _sweep(out, raw.specs)
         whole = [dataclasses.replace(row, files=done[row.sample]) for row in rows if done[row.sample]]
+        names = dict.fromkeys(name for row in whole for name in row.files)
         if shard[1] == 1:
             if not whole:
                 raise ValueError(f"none of the {len(rows)} clips below {root} can be read: {problems[0].reason}")
             labels = {row.label for row in whole}  # NTU RGB+D 60 is the first half of 120: a model of it has 60 outputs
             write_manifest(out / "manifest.csv", whole, [name for name in raw.classes if name in labels])
+            write_modalities(out, {**remembered, **{name: raw.specs[name] for name in names}}.values())
             _write_problems(out / "problems.csv", problems)
-    names = dict.fromkeys(name for row in whole for name in row.files)
     return PrepareReport(
         manifest=out / "manifest.csv",
         num_clips=len(whole),
@@ -157,6 +163,17 @@ def _check_names(samples: list[str], out: Path) -> None:
     for sample in samples:
         if Path(sample).is_absolute() or ".." in Path(sample).parts:
             raise ValueError(f"sample {sample!r} would be written outside of {out}: name it without a leading / and ..")
+
+
+def _check_meaning(out: Path, before: Mapping[str, ModalitySpec], now: Mapping[str, ModalitySpec]) -> None:
+    """What a modality's numbers mean decides the content of its files."""
+    for name in before.keys() & now.keys():
+        for field in ("kind", "value") if now[name].value != "gray" else ("kind", "value", "value_range"):
+            old, new = getattr(before[name], field), getattr(now[name], field)
+            if old != new:
+                raise ValueError(
+                    f"{out} was prepared with {field} {old} of {name}, not {new}: give the same, or another out folder"
+                )
 
 
 def _check(crop: str, short_side: int, workers: int, shard: tuple[int, int]) -> None:

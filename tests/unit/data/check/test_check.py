@@ -183,7 +183,7 @@ def test_real_recordings_raise_no_alarm(recordings: Path, tmp_path: Path) -> Non
     layout = load_layout("utd_mhad")
     rows, _ = layout.index(recordings / "utd-mhad")
     write_manifest(tmp_path / "manifest.csv", rows[3:200:9], layout.classes)
-    report = check_manifest(tmp_path / "manifest.csv", layout="utd_mhad")
+    report = check_manifest(tmp_path / "manifest.csv", modalities=list(layout.specs.values()))
     assert [(each.level, each.kind, each.modality) for each in report.findings] == [("warning", "fps", "skeleton")]
     assert report.missing == {"depth": 0, "skeleton": 0, "inertial": 0}
 

@@ -119,6 +119,36 @@ def test_modalities_and_flow_may_come_later(raw: Path, tmp_path: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
 
 
+GRAY = {"name": "depth", "value": "gray"}
+
+
+def test_a_changed_modality_is_remembered(raw: Path, tmp_path: Path) -> None:
+    """8-bit depth is gray to its readers; who prepares again or trains need not say so again."""
+    for clip in (raw / "wave").iterdir():
+        (clip / "ir.avi").rename(clip / "depth.avi")
+    thermal = {"name": "thermal", "letter": "T", "kind": "signal", "shape": [1, 4], "value": "raw", "encoder": "signal"}
+    np.save(raw / "wave" / "take0" / "thermal.npy", np.zeros((9, 1)))
+    assert _prepare(raw, tmp_path / "out", modalities=["rgb", GRAY]).num_files == {"rgb": 3, "depth": 3}
+    assert _prepare(raw, tmp_path / "out", modalities=["rgb", "depth", thermal]).num_files["thermal"] == 1
+    report = _prepare(raw, tmp_path / "out")
+    assert (report.num_files, report.problems) == ({"rgb": 3, "depth": 3, "thermal": 1}, ())
+    specs = read_manifest(report.manifest).specs
+    assert specs == {"rgb": resolve("rgb"), "depth": resolve(GRAY), "thermal": resolve(thermal)}
+    again = prepare("manifest", report.manifest, tmp_path / "second", short_side=32)
+    assert read_manifest(again.manifest).specs == specs
+
+
+def test_a_modality_whose_numbers_meant_something_else_is_refused(raw: Path, tmp_path: Path) -> None:
+    _prepare(raw, tmp_path / "out")
+    changed = {"name": "ir", "value_range": [0, 1000]}
+    with pytest.raises(
+        ValueError, match=r"was prepared with value_range None of ir, not \(0.0, 1000.0\): give the same"
+    ):
+        _prepare(raw, tmp_path / "out", modalities=["rgb", changed])
+    with pytest.raises(ValueError, match=r"was prepared with value gray of ir, not color: give the same, or another"):
+        _prepare(raw, tmp_path / "out", modalities=[{"name": "ir", "value": "color"}])
+
+
 def test_clips_without_the_wanted_modalities_are_listed(raw: Path, tmp_path: Path) -> None:
     (raw / "wave" / "take1" / "ir.avi").unlink()
     root = tmp_path / "raw.csv"
