@@ -16,6 +16,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from actionmae.core.modality import ModalitySet
+from actionmae.data.cell import Cell
 from actionmae.data.loading.collate import collate
 from actionmae.data.loading.dataset import ClipDataset
 from actionmae.data.loading.framing import region_size
@@ -143,7 +144,7 @@ def _record(folder: Path, sizes: Sizes, *, seed: int) -> ClipRow:
     return ClipRow(
         sample=folder.name,
         label="walk",
-        files={"rgb": folder / "rgb.mp4", "depth": folder / "depth", "ir": folder / "ir.avi"},
+        files={name: Cell(folder / file) for name, file in (("rgb", "rgb.mp4"), ("depth", "depth"), ("ir", "ir.avi"))},
     )
 
 
@@ -155,9 +156,9 @@ def _person(height: int, width: int, share: float) -> Pixels:
     return inside
 
 
-def _chosen(path: Path, spec: Any) -> list[int]:
+def _chosen(cell: Cell, spec: Any) -> list[int]:
     """The frames of a test clip."""
-    reader = open_reader(path, spec)
+    reader = open_reader(cell, spec)
     return [int(at) for at in frame_indices(sample_positions(spec.num_frames, reader.num_frames), reader.num_frames)]
 
 
@@ -165,10 +166,10 @@ def _encoded(row: ClipRow, modalities: ModalitySet) -> dict[str, list[Pixels]]:
     """The images of a test clip, still compressed, in memory."""
     out = {}
     for spec in modalities:
-        path = row.files[spec.name]
-        with av.open(str(path)) as container:
+        cell = row.files[spec.name]
+        with av.open(str(cell.path)) as container:
             images = [np.frombuffer(bytes(packet), np.uint8) for packet in container.demux(video=0) if packet.size]
-        out[spec.name] = [images[at] for at in _chosen(path, spec)]
+        out[spec.name] = [images[at] for at in _chosen(cell, spec)]
     return out
 
 

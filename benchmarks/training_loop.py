@@ -11,6 +11,7 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 
+from actionmae.data.cell import Cell
 from actionmae.data.manifest import ClipRow, write_manifest
 from actionmae.data.transforms.transform import AugmentConfig, transform
 from actionmae.methods import MethodConfig, Supervised, build_method
@@ -115,7 +116,14 @@ def write_clips(folder: Path, sizes: Sizes) -> DataConfig:
         files = {name: folder / f"{at}_{name}.npy" for name in readers}
         for name, reader in readers.items():
             np.save(files[name], reader)
-        rows.append(ClipRow(sample=str(at), label=f"class{at % 27}", split="train", files=files))
+        rows.append(
+            ClipRow(
+                sample=str(at),
+                label=f"class{at % 27}",
+                split="train",
+                files={name: Cell(path) for name, path in files.items()},
+            )
+        )
     write_manifest(folder / "manifest.csv", rows, sorted({row.label for row in rows}))
     return DataConfig(
         manifest=folder / "manifest.csv",

@@ -8,6 +8,7 @@ P01/cam2/open_fridge_03_imu.npy        acceleration of the armband at 100 Hz, [t
 import re
 from pathlib import Path
 
+from actionmae.data.cell import Cell
 from actionmae.data.layouts.completeness import Published
 from actionmae.data.layouts.protocol import SplitProtocol
 from actionmae.data.manifest import ClipRow
@@ -44,7 +45,7 @@ def index(root: Path) -> tuple[list[ClipRow], list[str]]:
             problems.append(f"{path} shows {label!r}, none of {', '.join(CLASSES)}: correct its name")
             continue
         row = ClipRow(sample=sample, label=label, subject=str(int(person)), camera=camera, files={})
-        rows.setdefault(sample, row).files[MODALITY[ending]] = path
+        rows.setdefault(sample, row).files[MODALITY[ending]] = Cell(path)
     found = list(rows.values())
     PUBLISHED.warn(found)
     return found, problems

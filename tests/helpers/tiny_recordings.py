@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from actionmae.data.manifest import ClipRow, write_manifest
+from actionmae.data.manifest import write_manifest
+from helpers.rows import clip_row
 
 CLASSES = ("clap", "sit down", "wave")
 MODALITIES: tuple[dict[str, Any], ...] = (
@@ -47,6 +48,6 @@ def write_recordings(folder: Path, *, missing: bool = False, classes: tuple[str,
             files[name] = folder / f"clip{at}_{name}.npy"
             np.save(files[name], part)
         split, subject = ("train", str(1 + at % 2)) if at < 24 else ("test", "3")
-        rows.append(ClipRow(sample=f"clip{at}", label=classes[label], subject=subject, split=split, files=files))
+        rows.append(clip_row(sample=f"clip{at}", label=classes[label], subject=subject, split=split, files=files))
     write_manifest(folder / "manifest.csv", rows, classes)
     return folder / "manifest.csv"

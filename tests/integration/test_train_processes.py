@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from actionmae.data.manifest import ClipRow, write_manifest
+from actionmae.data.manifest import write_manifest
 from actionmae.inference.evaluate import evaluate_model
 from actionmae.methods import MethodConfig
 from actionmae.nn.config import ClassifierConfig
@@ -15,6 +15,7 @@ from actionmae.training.engine import EngineConfig
 from actionmae.training.loaders import DataConfig
 from actionmae.training.optim import OptimConfig
 from actionmae.training.train import train
+from helpers.rows import clip_row
 from helpers.tiny_recordings import CLASSES, MODALITIES, write_recordings
 
 TINY = ClassifierConfig(
@@ -43,7 +44,7 @@ def write_lopsided(folder: Path) -> Path:
         if "inertial" in files:
             np.save(files["inertial"], rng.normal(size=(20, 6)).astype(np.float32))
         split = "train" if at < 2 else "val" if at < 5 else "test"
-        rows.append(ClipRow(sample=f"clip{at}", label=CLASSES[at % 3], split=split, files=files))
+        rows.append(clip_row(sample=f"clip{at}", label=CLASSES[at % 3], split=split, files=files))
     write_manifest(folder / "manifest.csv", rows, CLASSES)
     return folder / "manifest.csv"
 

@@ -11,17 +11,15 @@ import csv
 import dataclasses
 import difflib
 import io
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from actionmae.core.choices import did_you_mean
 from actionmae.core.files import atomic_write, write_text
 from actionmae.core.modality import ModalitySpec
+from actionmae.data.cell import Cell
 from actionmae.data.modality_file import read_modalities
 from actionmae.data.natural_order import natural_key as natural_key
-from actionmae.data.reading.clock import split_clock
-from actionmae.data.reading.frame_files import on_disk
 from actionmae.data.utf8 import read_utf8
 
 _FACTS = ("sample", "label", "subject", "camera", "setup", "split")
@@ -39,7 +37,7 @@ class ClipRow:
         camera: Which viewpoint.
         setup: Which arrangement of the room.
         split: train, val, test or empty (data sets with protocols leave it empty).
-        files: Absolute path per modality; only modalities that exist for this clip.
+        files: Recordings by modality, only those that exist for this clip.
     """
 
     sample: str
@@ -48,7 +46,7 @@ class ClipRow:
     camera: str = ""
     setup: str = ""
     split: str = ""
-    files: dict[str, Path] = dataclasses.field(default_factory=dict)
+    files: dict[str, Cell] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -134,7 +132,7 @@ def write_manifest(path: Path | str, rows: Sequence[ClipRow], classes: Sequence[
         writer = csv.writer(file)
         writer.writerow([*_FACTS, *modalities])
         for row in rows:
-            files = [_relative(row.files[name], base) if name in row.files else "" for name in modalities]
+            files = [row.files[name].resolved().text(base) if name in row.files else "" for name in modalities]
             writer.writerow([*(getattr(row, fact) for fact in _FACTS), *files])
 
 
@@ -184,14 +182,14 @@ def _row(path: Path, modalities: tuple[str, ...], cells: dict[str, str], check_f
             f"sample {facts['sample']!r} in {path} has split {facts['split']!r}: write {', '.join(SPLITS)} or nothing"
         )
     base = path.parent.resolve()
-    files = {name: base / cells[name].strip() for name in modalities if (cells.get(name) or "").strip()}
+    files = {name: Cell.parse(cells[name].strip(), base) for name in modalities if (cells.get(name) or "").strip()}
     if check_files and not files:
         raise ValueError(
             f"sample {facts['sample']!r} in {path} has no file in any modality: fill a cell or remove the row"
         )
-    for name, file in files.items():
-        if check_files and not on_disk(split_clock(file)[0]).exists():
-            raise FileNotFoundError(f"{name} of sample {facts['sample']!r} in {path} does not exist: {file}")
+    for name, cell in files.items():
+        if check_files and not cell.exists():
+            raise FileNotFoundError(f"{name} of sample {facts['sample']!r} in {path} does not exist: {cell}")
     return ClipRow(files=files, **facts)
 
 
@@ -211,8 +209,3 @@ def _classes(path: Path, rows: tuple[ClipRow, ...]) -> tuple[str, ...]:
                 f"{did_you_mean(row.label, classes)}: correct the label or add the class"
             )
     return classes
-
-
-def _relative(path: Path, base: Path) -> str:
-    """Relative to the CSV's real folder, so that the cells hold wherever the folder is linked from."""
-    return Path(os.path.relpath(path.resolve(), base)).as_posix()

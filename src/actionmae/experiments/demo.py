@@ -151,5 +151,5 @@ def _predict(model: Path, row: ClipRow) -> str:
     prediction = Predictor.load(model).predict(depth=row.files["depth"])
     ranked = zip(prediction.classes[:3], prediction.probabilities, strict=False)
     guesses = ", ".join(f"{name} {100 * probability:.0f} %" for name, probability in ranked)
-    command = f"actionmae predict {model} depth={os.path.relpath(row.files['depth'])}"
+    command = f"actionmae predict {model} depth={row.files['depth'].text(Path())}"
     return f"5. A clip of {row.label!r} from depth alone, RGB and infrared missing: {guesses}\n   {command}"

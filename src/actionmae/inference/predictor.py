@@ -14,6 +14,7 @@ from jaxtyping import Float32
 from numpy.typing import NDArray
 
 from actionmae.core.tensors import ClipBatch
+from actionmae.data.cell import Cell
 from actionmae.data.loading.collate import ClipSample, collate
 from actionmae.data.loading.dataset import read_sample
 from actionmae.data.reading.readers import FrameReader, array_reader, open_reader
@@ -21,8 +22,8 @@ from actionmae.data.transforms.transform import transform
 from actionmae.nn.checkpoint import load_model
 from actionmae.nn.classifier import MultiModalClassifier
 
-Source = str | Path | NDArray[Any]
-"""A path (video, folder of images, .mat, .npy, .skeleton) or an array in memory, time first."""
+Source = Cell | str | Path | NDArray[Any]
+"""A path (video, folder of images, .mat, .npy, .skeleton), a cell of a manifest, or an array in memory, time first."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ import pytest
 
 from actionmae.data.manifest import ClipRow, Manifest, natural_key, read_manifest, write_manifest
 from actionmae.data.splits import split_manifest
+from helpers.rows import clip_row
 
 
 def _csv(folder: Path, text: str, files: tuple[str, ...] = ("a.avi", "b.avi")) -> Path:
@@ -24,7 +25,7 @@ def _rows(folder: Path) -> list[ClipRow]:
             file.touch()
         if index == 2:
             del files["ir"]
-        rows.append(ClipRow(sample=f"s{index}", label="ab"[index % 2], subject=subject, camera="1", files=files))
+        rows.append(clip_row(sample=f"s{index}", label="ab"[index % 2], subject=subject, camera="1", files=files))
     return rows
 
 
@@ -36,7 +37,7 @@ def test_what_is_written_reads_back(tmp_path: Path) -> None:
     assert manifest.modalities == ("depth", "ir")
     assert [row.sample for row in manifest.rows] == [row.sample for row in rows]
     assert "ir" not in manifest.rows[2].files
-    assert manifest.rows[0].files["depth"].samefile(rows[0].files["depth"])
+    assert manifest.rows[0].files["depth"].path.samefile(rows[0].files["depth"].path)
     assert "s0,b" not in (tmp_path / "out" / "manifest.csv").read_text()
     assert "../raw/0.mkv" in (tmp_path / "out" / "manifest.csv").read_text()
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["classes.txt", "manifest.csv"]
@@ -47,7 +48,7 @@ def test_a_manifest_moves_with_its_files(tmp_path: Path) -> None:
     _csv(tmp_path / "one", "sample,label,rgb\nx,wave,a.avi\n")
     (tmp_path / "one").rename(tmp_path / "two")
     row = read_manifest(tmp_path / "two" / "manifest.csv").rows[0]
-    assert row.files["rgb"] == tmp_path / "two" / "a.avi"
+    assert row.files["rgb"].path == tmp_path / "two" / "a.avi"
     assert (row.subject, row.split) == ("", "")
 
 
@@ -101,9 +102,9 @@ def test_cells_may_leave_the_folder(tmp_path: Path) -> None:
     (tmp_path / "link.avi").symlink_to(far)
     text = f"sample,label,rgb\nx,w,{far}\ny,w,link.avi\nz,w,Öffentlich 1/日本 a.AVI\n"
     rows = read_manifest(_csv(tmp_path, text)).rows
-    assert all(row.files["rgb"].samefile(far) for row in rows)
+    assert all(row.files["rgb"].path.samefile(far) for row in rows)
     write_manifest(tmp_path / "again" / "m.csv", rows, ["w"])
-    assert all(row.files["rgb"].samefile(far) for row in read_manifest(tmp_path / "again" / "m.csv").rows)
+    assert all(row.files["rgb"].path.samefile(far) for row in read_manifest(tmp_path / "again" / "m.csv").rows)
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from actionmae.core.modality import ModalitySpec
+from actionmae.data.cell import Cell
 from actionmae.data.reading.alignment import Alignment
 from actionmae.data.reading.image_folder import ImageFolder
 from actionmae.data.reading.readers import FrameReader, frame_times, frames_of, open_reader
@@ -23,7 +23,7 @@ class ClipFiles:
     """One clip to check; `files` and `specs` by modality."""
 
     sample: str
-    files: dict[str, Path]
+    files: dict[str, Cell]
     specs: dict[str, ModalitySpec]
 
 
@@ -75,10 +75,10 @@ def read_clip(clip: ClipFiles) -> ClipFacts:
     """Read all frames of all files of a clip, one frame in memory at a time."""
     facts = ClipFacts(sample=clip.sample)
     clocked: dict[str, FrameReader] = {}
-    for name, path in clip.files.items():
+    for name, cell in clip.files.items():
         spec = clip.specs[name]
         try:
-            reader = open_reader(path, spec)
+            reader = open_reader(cell, spec)
             flat = _flat(reader, spec)
         except (ValueError, OSError) as error:
             facts.unreadable[name] = str(error)

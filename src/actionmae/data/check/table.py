@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 
+from actionmae.data.cell import Cell
 from actionmae.data.check.report import Finding
 from actionmae.data.manifest import ClipRow, Manifest
 
@@ -77,16 +77,16 @@ def _similar_classes(manifest: Manifest) -> Iterator[Finding]:
 
 def _repeated_recordings(manifest: Manifest) -> Iterator[Finding]:
     """An error where a training clip is tested on."""
-    owners: dict[tuple[str, Path], list[ClipRow]] = defaultdict(list)
+    owners: dict[tuple[str, Cell], list[ClipRow]] = defaultdict(list)
     for row in manifest.rows:
-        for name, path in row.files.items():
-            owners[name, path].append(row)
-    for (name, path), rows in owners.items():
+        for name, cell in row.files.items():
+            owners[name, cell].append(row)
+    for (name, cell), rows in owners.items():
         if len(rows) > 1:
             leaks = {row.split for row in rows} >= {"train", "test"}
             first, second, more = rows[0].sample, rows[1].sample, len(rows) - 2
             others = second + (f" and {more} more" if more else "")
-            text = f"{first} and {others} have one {name} recording, {path.name}: give every clip its own"
+            text = f"{first} and {others} have one {name} recording, {cell.name}: give every clip its own"
             yield Finding(
                 level="error" if leaks else "warning",
                 kind="repeated_recording",

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from actionmae.data.cell import Cell
 from actionmae.data.layouts.completeness import Published
 from actionmae.data.layouts.ntu_names import CLASSES, PATTERN, SampleName, parse_name
 from actionmae.data.manifest import ClipRow
@@ -113,7 +114,7 @@ def _row(name: SampleName, files: dict[str, tuple[int, Path]]) -> ClipRow:
         subject=str(name.subject),
         camera=str(name.camera),
         setup=str(name.setup),
-        files={modality: files[modality][1] for modality in _MODALITIES if modality in files},
+        files={modality: Cell(files[modality][1]) for modality in _MODALITIES if modality in files},
     )
 
 

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from actionmae.core.modality import KINECT_V1_MIRROR
+from actionmae.data.cell import Cell
 from actionmae.data.layouts.completeness import Published
 from actionmae.data.layouts.pairing import common_frames
 from actionmae.data.layouts.protocol import SplitProtocol
@@ -75,7 +76,7 @@ def index(root: Path) -> tuple[list[ClipRow], list[str]]:
             problems.append(f"{folder} has action {action} and view {view}: NW-UCLA has {sorted(_ACTIONS)} and 1, 2, 3")
             continue
         try:
-            files = common_frames({name: folder / pattern for name, pattern in _PATTERNS.items()})
+            files = common_frames({name: Cell(folder, pattern=pattern) for name, pattern in _PATTERNS.items()})
         except ValueError as error:
             problems.append(str(error))
             continue

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from actionmae.data.reading.frame_files import frame_number, list_frames, with_numbers
+from actionmae.data.cell import Cell
+from actionmae.data.reading.frame_files import frame_number, list_frames
 
 _ENDINGS = (".jpg", ".jpeg", ".png", ".txt")
 
 
-def common_frames(cells: dict[str, Path]) -> dict[str, Path]:
+def common_frames(cells: dict[str, Cell]) -> dict[str, Cell]:
     """The same streams, cut to the frames that all of them have.
 
     Args:
@@ -33,5 +32,5 @@ def common_frames(cells: dict[str, Path]) -> dict[str, Path]:
     if not common:
         raise ValueError(f"{', '.join(numbers)} of {next(iter(cells.values()))} have no frame number in common")
     return {
-        name: cells[name] if found == common else with_numbers(cells[name], common) for name, found in numbers.items()
+        name: cells[name] if found == common else cells[name].with_frames(common) for name, found in numbers.items()
     }

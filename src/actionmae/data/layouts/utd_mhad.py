@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from actionmae.data.cell import Cell
 from actionmae.data.layouts.completeness import Published
 from actionmae.data.layouts.protocol import SplitProtocol
 from actionmae.data.manifest import ClipRow, natural_key
@@ -97,5 +98,5 @@ def index(root: Path) -> tuple[list[ClipRow], list[str]]:
 
 def _row(sample: str, files: dict[str, Path]) -> ClipRow:
     action, subject = (int(number) for number in re.findall(r"\d+", sample)[:2])
-    ordered = {column: files[column] for column in _COLUMNS.values() if column in files}
+    ordered = {column: Cell(files[column]) for column in _COLUMNS.values() if column in files}
     return ClipRow(sample=sample, label=CLASSES[action - 1], subject=str(subject), camera="1", setup="1", files=ordered)

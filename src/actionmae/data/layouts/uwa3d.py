@@ -9,6 +9,7 @@ import itertools
 from pathlib import Path
 
 from actionmae.core.modality import Mirror
+from actionmae.data.cell import Cell
 from actionmae.data.layouts.completeness import Published
 from actionmae.data.layouts.pairing import common_frames
 from actionmae.data.layouts.protocol import SplitProtocol
@@ -81,7 +82,8 @@ def index(root: Path) -> tuple[list[ClipRow], list[str]]:
     return rows, problems
 
 
-def _row(name: TakeName, cells: dict[str, Path]) -> ClipRow:
+def _row(name: TakeName, found: dict[str, Path]) -> ClipRow:
+    cells = {modality: Cell(path) for modality, path in found.items()}
     images = {modality: cell for modality, cell in cells.items() if modality != "skeleton"}
     rest = {modality: cell for modality, cell in cells.items() if modality not in images}
     return ClipRow(

@@ -17,8 +17,6 @@ from pathlib import Path
 from actionmae.core.modality import ModalitySpec
 from actionmae.data.manifest import ClipRow
 from actionmae.data.prepare.person_crop import PersonBox, box_around, find_person
-from actionmae.data.reading.clock import split_clock
-from actionmae.data.reading.frame_files import on_disk
 from actionmae.data.reading.readers import FrameReader, frames_of
 from actionmae.data.reading.skeleton_text import read_joint_pixels
 
@@ -74,8 +72,7 @@ class CropSource:
 def skeleton_of(row: ClipRow) -> Path | None:
     """The clip's `.skeleton` text, or None; of a cell that chooses frames the whole text."""
     cell = row.files.get("skeleton")
-    path = None if cell is None else on_disk(split_clock(cell)[0])
-    return path if path is not None and path.suffix.lower() == ".skeleton" else None
+    return cell.path if cell is not None and cell.path.suffix.lower() == ".skeleton" else None
 
 
 def has_skeletons(rows: Iterable[ClipRow]) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from actionmae.core.choices import did_you_mean
 from actionmae.core.modality import ModalitySpec, modality_name, registered, resolve
+from actionmae.data.cell import Cell
 from actionmae.data.layouts import LAYOUTS, load_layout
 from actionmae.data.manifest import ClipRow, read_manifest
 from actionmae.data.natural_order import natural_key
@@ -115,6 +116,8 @@ def _index(layout: str, root: Path, names: Sequence[str]) -> _Found:
         )
     known = load_layout(layout)
     rows, unusable = known.index(root)
+    cells = [{name: Cell.of(file) for name, file in row.files.items()} for row in rows]  # a user's layout gives paths
+    rows = [dataclasses.replace(row, files=files) for row, files in zip(rows, cells, strict=True)]
     return rows, unusable, known.classes, {name: resolve(spec) for name, spec in known.specs.items()}
 
 

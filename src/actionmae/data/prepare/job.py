@@ -8,11 +8,10 @@ import os
 from pathlib import Path
 
 from actionmae.core.modality import ModalitySpec
+from actionmae.data.cell import Cell
 from actionmae.data.manifest import ClipRow
 from actionmae.data.prepare.crop_source import CropSource
 from actionmae.data.prepare.transcode import is_current, is_ready, transcode, write_flow
-from actionmae.data.reading.clock import split_clock
-from actionmae.data.reading.frame_files import on_disk
 from actionmae.data.reading.image_folder import ImageFolder, describe_lost
 from actionmae.data.reading.readers import FrameReader, frames_of, open_reader
 from actionmae.data.reading.video import VideoReader
@@ -54,7 +53,7 @@ class Job:
     short_side: int
     flow: bool
 
-    def is_done(self, files: dict[str, Path], moment: float) -> bool:
+    def is_done(self, files: dict[str, Cell], moment: float) -> bool:
         """Whether these files, noted at that moment (seconds), are all that is wanted and nothing has changed since.
 
         A file that was written must still be there, one that was not must be the one that was checked then.
@@ -63,29 +62,23 @@ class Job:
         if not wanted <= files.keys():
             return False
         for name, cell in files.items():
-            written = split_clock(cell)[0]
-            if written == self.target(name):
-                if not written.exists():
+            if cell.resolved().path == Cell(self.target(name)).resolved().path:
+                if not cell.exists():
                     return False
-            elif _absolute(cell) != _absolute(self.row.files.get(name, Path())):
+            elif name not in self.row.files or cell.resolved() != self.row.files[name].resolved():
                 return False
         sources = [source for name in self.row.files for source in self.sources(name)]
         return all(source.stat().st_mtime <= moment for source in sources if source.exists())
 
     def sources(self, name: str) -> list[Path]:
         """What the prepared file of a modality is made from."""
-        raw = [on_disk(split_clock(self.row.files[name])[0])]
+        raw = [self.row.files[name].path]
         cropped = self.crop is not None and self.crop.crops(self.specs[name])
         return [*raw, self.crop.skeleton] if self.crop is not None and self.crop.skeleton and cropped else raw
 
     def target(self, name: str) -> Path:
         """The video that this clip's recording of a modality becomes; a sample "walk/3" is the 3 in a folder walk."""
         return self.out / name / f"{self.row.sample}.avi"
-
-
-def _absolute(path: Path) -> Path:
-    """Of the working folder, links as they are."""
-    return Path(os.path.normpath(Path.cwd() / path))
 
 
 def prepare_clip(job: Job) -> tuple[ClipRow, list[Problem]]:
@@ -95,13 +88,13 @@ def prepare_clip(job: Job) -> tuple[ClipRow, list[Problem]]:
         OSError: If nothing more can be written (`OUT_IS_FULL`, or no permission).
     """
     files, problems = {}, []
-    for name, path in job.row.files.items():
+    for name, cell in job.row.files.items():
         try:
-            files[name] = _prepare_file(job, name, path)
+            files[name] = _prepare_file(job, name, cell)
         except (ValueError, OSError) as error:
             problems.append(_problem(job, name, error))
         else:
-            problems += _lost(job, name, path)
+            problems += _lost(job, name, cell)
     if job.flow and "rgb" in files and "flow" not in files:
         try:
             files["flow"] = _derive_flow(job, files["rgb"])
@@ -120,38 +113,38 @@ def _problem(job: Job, modality: str, error: Exception) -> Problem:
     return Problem(sample=job.row.sample, modality=modality, reason=str(error))
 
 
-def _lost(job: Job, modality: str, cell: Path) -> list[Problem]:
+def _lost(job: Job, modality: str, cell: Cell) -> list[Problem]:
     """Images missing in the middle of a folder: the others are used, and whoever copied them is told."""
     spec = job.specs[modality]
-    lost = ImageFolder(cell, spec.value).lost if spec.kind == "frames" and cell.is_dir() else []
+    lost = ImageFolder(cell, spec.value).lost if spec.kind == "frames" and cell.path.is_dir() else []
     reason = f"{cell} lacks {describe_lost(lost)}: copy it again; what is there was used"
     return [Problem(sample=job.row.sample, modality=modality, reason=reason)] if lost else []
 
 
-def _prepare_file(job: Job, name: str, path: Path) -> Path:
+def _prepare_file(job: Job, name: str, cell: Cell) -> Cell:
     """Check one recording and, where asked for, write its prepared form; returns the manifest's cell."""
     spec, target = job.specs[name], job.target(name)
-    reader = open_reader(path, spec)
+    reader = open_reader(cell, spec)
     find_box = job.crop.find if job.crop is not None and job.crop.crops(spec) else None
     if spec.kind == "frames" and job.transcode and not find_box and is_ready(reader, spec, job.short_side):
         for _ in frames_of(reader):  # it stays where it is, but no frame of it is broken
             pass
-        return path
+        return cell
     if spec.kind == "frames" and (job.transcode or find_box):
         current = is_current(target, job.sources(name))
         seconds = _seconds(job) if reader.rate is None and not current else None
-        path = transcode(
-            path, spec, target, short_side=job.short_side, find_box=find_box, current=current, seconds=seconds
+        cell = transcode(
+            cell, spec, target, short_side=job.short_side, find_box=find_box, current=current, seconds=seconds
         )
-        reader = open_reader(path, spec)
+        reader = open_reader(cell, spec)
     _read_ends(reader)
-    return path
+    return cell
 
 
 def _seconds(job: Job) -> float | None:
     """How long the clip is by its first video that can be read; None = it has none."""
     for name, cell in job.row.files.items():
-        if job.specs[name].kind != "frames" or not cell.is_file():
+        if job.specs[name].kind != "frames" or not cell.path.is_file():
             continue
         try:
             reader = open_reader(cell, job.specs[name])
@@ -166,19 +159,8 @@ def _read_ends(reader: FrameReader) -> None:
     reader.read([0, reader.num_frames - 1])
 
 
-def _derive_flow(job: Job, color: Path) -> Path:
+def _derive_flow(job: Job, color: Cell) -> Cell:
     target = job.target("flow")
-    if not is_current(target, [on_disk(split_clock(color)[0])]):
-        write_flow(color, job.specs["rgb"], target)
-    _read_ends(open_reader(target, job.specs["flow"]))
-    clock = color.name.rpartition("@")[2] if split_clock(color)[1] is not None else ""
-    return target if not clock else _with_clock(color, clock, target)
-
-
-def _with_clock(color: Path, clock: str, target: Path) -> Path:
-    """Flow has the moments of its colour video; a text with times must lie beside it."""
-    text = color.with_name(clock)
-    if text.is_file():
-        clock = f"{target.stem}.txt"
-        target.with_name(clock).write_bytes(text.read_bytes())
-    return target.with_name(f"{target.name}@{clock}")
+    flow = write_flow(color, job.specs["rgb"], target, current=is_current(target, [color.path]))
+    _read_ends(open_reader(flow, job.specs["flow"]))
+    return flow

@@ -13,8 +13,9 @@ from types import TracebackType
 from typing import Any
 
 from actionmae.core.files import exclusive
+from actionmae.data.cell import Cell
 
-Files = dict[str, Path]
+Files = dict[str, Cell]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,7 @@ class Journal:
                         pass
             self._file = held.enter_context((folder / f"{part}.jsonl").open("a", encoding="utf-8"))
             self._held = held.pop_all()
-        self._base = folder.parent
+        self._base = folder.parent.resolve()
         self._moment = time.time()
         self._done: dict[str, Entry] = {}
         for known in sorted(folder.glob("*.jsonl")):
@@ -76,7 +77,7 @@ class Journal:
 
     def add(self, sample: str, files: Files) -> None:
         """Note a finished clip."""
-        cells = {name: os.path.relpath(path, self._base) for name, path in files.items()}
+        cells = {name: cell.resolved().text(self._base) for name, cell in files.items()}
         entry = {"sample": sample, "files": cells, "moment": self._moment}
         self._file.write(json.dumps(entry, ensure_ascii=False) + "\n")
         self._file.flush()
@@ -90,7 +91,7 @@ class Journal:
             entry: dict[str, Any] = json.loads(line)
         except ValueError:
             return
-        files = {name: Path(os.path.normpath(self._base / cell)) for name, cell in entry["files"].items()}
+        files = {name: Cell.parse(cell, self._base) for name, cell in entry["files"].items()}
         old = self._done.get(entry["sample"])
         moment = float(entry.get("moment", 0))
         if old is None or moment >= old.moment:  # the merge may have done a shard's clip again

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from actionmae.core.choices import did_you_mean
 from actionmae.core.modality import registered
+from actionmae.data.cell import Cell, Clock
 from actionmae.data.manifest import ClipRow, read_manifest
 from actionmae.data.natural_order import natural_key
 
@@ -105,7 +106,7 @@ def _folders(root: Path) -> list[Path]:
     return sorted(folders, key=lambda path: natural_key(path.name))
 
 
-def _recordings(clip: Path, names: Collection[str]) -> tuple[dict[str, Path], list[str]]:
+def _recordings(clip: Path, names: Collection[str]) -> tuple[dict[str, Cell], list[str]]:
     """A clip's files by modality, in the order of `names`."""
     found: dict[str, list[Path]] = {name: [] for name in names}
     clocks: dict[str, Path] = {}
@@ -122,6 +123,5 @@ def _recordings(clip: Path, names: Collection[str]) -> tuple[dict[str, Path], li
     ]
     files = {name: paths[0] for name, paths in found.items() if len(paths) == 1}
     return {
-        name: path.with_name(f"{path.name}@{clocks[name].name}") if name in clocks else path
-        for name, path in files.items()
+        name: Cell(path, clock=Clock(log=clocks[name]) if name in clocks else None) for name, path in files.items()
     }, problems

@@ -18,6 +18,7 @@ from typing import Any
 
 from actionmae.core.files import atomic_write
 from actionmae.core.modality import ModalitySpec
+from actionmae.data.cell import Cell
 from actionmae.data.manifest import write_manifest
 from actionmae.data.modality_file import read_modalities, write_modalities
 from actionmae.data.prepare.find import Crop, find_clips
@@ -193,9 +194,9 @@ def _run(
     workers: int,
     progress: Callable[[int, int], None] | None,
     problems: list[Problem],
-) -> dict[str, dict[str, Path]]:
+) -> dict[str, dict[str, Cell]]:
     """Files of every clip; those that the journal knows are not touched again."""
-    files: dict[str, dict[str, Path]] = {}
+    files: dict[str, dict[str, Cell]] = {}
     left = []
     for sample, job in jobs.items():
         before = journal.finished(sample)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from actionmae.core.files import write_text
 from actionmae.core.modality import ModalitySpec
+from actionmae.data.cell import Cell, Clock
 from actionmae.data.prepare.optical_flow import flow_images
 from actionmae.data.prepare.person_crop import PersonBox
 from actionmae.data.prepare.video_writer import VideoWriter
@@ -40,7 +41,7 @@ def is_current(target: Path, sources: Iterable[Path]) -> bool:
 
 
 def transcode(
-    cell: Path,
+    cell: Cell,
     spec: ModalitySpec,
     target: Path,
     *,
@@ -48,7 +49,7 @@ def transcode(
     find_box: FindBox | None,
     current: bool,
     seconds: float | None = None,
-) -> Path:
+) -> Cell:
     """Write a recording of kind frames as `target`; returns the cell for the manifest.
 
     Each frame is cut to the box, then colour is made smaller where its short side exceeds `short_side`. Nothing is ever
@@ -69,25 +70,33 @@ def transcode(
         ValueError: If a frame of it cannot be read.
     """
     reader = open_reader(cell, spec)
-    times = frame_times(reader)
-    clock = target.with_suffix(".txt")
-    if times is not None:
-        write_text(clock, "".join(f"{time:.6f}\n" for time in times))
     if not current:
         box = None if find_box is None else find_box(reader, spec)
         fps = reader.rate or (reader.num_frames / seconds if seconds else DEFAULT_FPS)
         with VideoWriter(target, spec.value, fps) as writer:
             for frame in frames_of(reader):
                 writer.write(_as_written(frame if box is None else box.cut(frame), spec, short_side))
-    return target if times is None else target.with_name(f"{target.name}@{clock.name}")
+    return _with_times(target, reader)
 
 
-def write_flow(cell: Path, spec: ModalitySpec, target: Path) -> None:
-    """Write the optical flow of a colour recording as `target`, of the same size and moments."""
+def write_flow(cell: Cell, spec: ModalitySpec, target: Path, *, current: bool) -> Cell:
+    """Write the optical flow of a colour recording as `target`, of the same size and moments; see `transcode`."""
     reader = open_reader(cell, spec)
-    with VideoWriter(target, "flow", reader.rate or DEFAULT_FPS) as writer:
-        for image in flow_images(frames_of(reader)):
-            writer.write(image)
+    if not current:
+        with VideoWriter(target, "flow", reader.rate or DEFAULT_FPS) as writer:
+            for image in flow_images(frames_of(reader)):
+                writer.write(image)
+    return _with_times(target, reader)
+
+
+def _with_times(target: Path, reader: FrameReader) -> Cell:
+    """The cell of a written recording; where the frames have times, they are in a text beside it."""
+    times = frame_times(reader)
+    if times is None:
+        return Cell(target)
+    log = target.with_suffix(".txt")
+    write_text(log, "".join(f"{time:.6f}\n" for time in times))
+    return Cell(target, clock=Clock(log=log))
 
 
 def _as_written(frame: NDArray[Any], spec: ModalitySpec, short_side: int) -> NDArray[Any]:

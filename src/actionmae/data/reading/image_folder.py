@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actionmae.core.modality import Value
+from actionmae.data.cell import Cell
 from actionmae.data.reading.frame_files import list_frames, missing_numbers
 from actionmae.data.reading.levels import eight_bits
 
@@ -30,8 +31,7 @@ class ImageFolder:
     """The images of one folder, sorted by the numbers in their names (2 before 10); 16-bit PNG is kept as it is.
 
     Args:
-        path: The folder, or some of its files (see `frame_files`): "clip/*_rgb.jpg", "clip#3-60". `001,.jpg` counts as
-            an image, too (UWA3D Multiview II has such names).
+        cell: The folder, or some of its files. `001,.jpg` counts as an image, too (UWA3D Multiview II has such names).
         value: What the images mean: color [n, h, w, 3], gray [n, h, w, 1], flow [n, h, w, 2] (red and green) uint8;
             depth [n, h, w, 1] uint16 millimetres.
         rate: Frames per second, or None if unknown.
@@ -43,20 +43,20 @@ class ImageFolder:
         lost: Numbers that no image has although smaller and larger ones are there; see `missing_numbers`.
 
     Raises:
-        ValueError: If the folder holds no image, or not every frame that `path` asks for.
+        ValueError: If the folder holds no image, or not every frame that `cell` asks for.
     """
 
     def __init__(
         self,
-        path: Path,
+        cell: Cell,
         value: Value,
         rate: float | None = None,
         value_range: tuple[float, float] | None = None,
     ) -> None:
-        self._files = list_frames(path, _ENDINGS)
+        self._files = list_frames(cell, _ENDINGS)
         if not self._files:
-            raise ValueError(f"folder {path} holds no images: give a folder of numbered .png or .jpg files")
-        self.lost = missing_numbers(path, self._files)
+            raise ValueError(f"folder {cell} holds no images: give a folder of numbered .png or .jpg files")
+        self.lost = missing_numbers(cell, self._files)
         self._value = value
         self._value_range = value_range if value == "gray" else None
         self.num_frames = len(self._files)

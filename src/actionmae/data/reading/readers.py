@@ -3,13 +3,13 @@
 | form | kinds | which axis is time |
 | --- | --- | --- |
 | video file (see `video`) | frames | |
-| folder of images, or some of its files (see `frame_files`) | frames | the number in the file's name |
+| folder of images, or some of its files | frames | the number in the file's name |
 | one text per frame, as NW-UCLA has them (see `skeleton_frames`) | joints | the number in the file's name |
 | `.skeleton` text of NTU RGB+D (see `skeleton_text`) | joints | |
 | `.mat` with one array | all | frames and joints: the last; signal and features: the first |
 | `.npy` | all | the first |
 
-A cell may choose frames of a file, counted from 0 (`long.avi#80-159`), and say when they were taken (see `clock`).
+A cell may choose frames of a recording, and say when they were taken (see `cell` and `clock`).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actionmae.core.modality import ModalitySpec
-from actionmae.data.reading.clock import split_clock
-from actionmae.data.reading.frame_files import on_disk
+from actionmae.data.cell import Cell
+from actionmae.data.reading.clock import frame_seconds
 from actionmae.data.reading.image_folder import ImageFolder
 from actionmae.data.reading.levels import eight_bits
 from actionmae.data.reading.mat_files import read_mat
@@ -113,44 +113,51 @@ def frames_of(reader: FrameReader) -> Iterator[Array]:
     return reader.images(range(reader.num_frames))
 
 
-def open_reader(path: Path | str, spec: ModalitySpec) -> FrameReader:
+def open_reader(source: Cell | Path | str, spec: ModalitySpec) -> FrameReader:
     """Open one recording; the form is told by the file's name, the meaning by the modality.
 
     Args:
-        path: A file, or a folder of images; as a manifest's cell it may choose frames and name a clock.
+        source: A file, or a folder of images; as a cell of a manifest it may choose frames and name a clock.
         spec: The modality. Joints: fewer persons than P are filled up with absent ones, further persons are left out.
 
     Raises:
         FileNotFoundError: If nothing is there.
+        TypeError: If `source` is no path.
         ValueError: If the form does not suit the modality's kind, the content is broken, or frames or clock do not fit;
             names the file.
     """
-    cell, clock = split_clock(Path(path))
-    place = on_disk(cell)
-    if not place.exists():
-        raise FileNotFoundError(f"{spec.name} recording {path} does not exist: check the manifest's cell")
-    reader = _open(cell if place.is_dir() else place, place, spec)
-    choice = "" if place.is_dir() else cell.name.removeprefix(place.name)  # a folder chooses by its files' numbers
-    if clock is None and not choice:
+    cell = Cell.of(source)
+    if not cell.exists():
+        raise FileNotFoundError(f"{spec.name} recording {cell} does not exist: check the manifest's cell")
+    folder = cell.path.is_dir()
+    reader = _open_folder(cell, spec) if folder else _open_file(cell.path, spec)
+    seconds = frame_seconds(cell, reader.num_frames, reader.rate)
+    if seconds is None and (folder or not cell.frames):
         return reader
-    frames = _choose(cell, choice, reader.num_frames)
-    times = None if clock is None else clock.times(cell, reader.num_frames, reader.rate)[frames]
-    return TimedReader(reader, frames, times)
+    # A folder has chosen by the numbers in its files' names.
+    frames = np.arange(reader.num_frames) if folder else _choose(cell, reader.num_frames)
+    return TimedReader(reader, frames, None if seconds is None else seconds[frames])
 
 
-def _choose(cell: Path, choice: str, num_frames: int) -> NDArray[np.int64]:
-    """The frames that "#3-60,62" names, or all."""
-    if not choice:
+def _choose(cell: Cell, num_frames: int) -> NDArray[np.int64]:
+    """The chosen frames of a file."""
+    if not cell.frames:
         return np.arange(num_frames)
-    runs = [[int(end) for end in run.split("-")] for run in choice.removeprefix("#").split(",")]
-    frames = np.unique(np.concatenate([np.arange(run[0], run[-1] + 1) for run in runs]))
-    if not len(frames) or frames[-1] >= num_frames:
-        raise ValueError(f"{cell} asks for frames {choice}, but there are {num_frames}: choose from 0–{num_frames - 1}")
-    return frames
+    if cell.frames[-1][1] >= num_frames:
+        raise ValueError(f"{cell} asks for more than its {num_frames} frames: choose from 0–{num_frames - 1}")
+    return np.concatenate([np.arange(first, last + 1) for first, last in cell.frames])
 
 
-def _open(path: Path, place: Path, spec: ModalitySpec) -> FrameReader:
-    """The whole recording; `place` is what exists on disk of `path`."""
+def _open_folder(cell: Cell, spec: ModalitySpec) -> FrameReader:
+    if spec.kind == "frames":
+        return ImageFolder(cell, spec.value, spec.fps, spec.value_range)
+    if spec.kind == "joints":
+        persons, joints, _ = spec.shape
+        return ArrayReader(read_skeleton_frames(cell, num_persons=persons, num_joints=joints), spec.fps)
+    raise _unreadable(cell.path, spec)
+
+
+def _open_file(path: Path, spec: ModalitySpec) -> FrameReader:
     suffix = path.suffix.lower()
     if suffix in (".mat", ".npy"):
         array = _load_npy(path) if suffix == ".npy" else read_mat(path)
@@ -158,17 +165,16 @@ def _open(path: Path, place: Path, spec: ModalitySpec) -> FrameReader:
             array = np.moveaxis(array, -1, 0)
         return ArrayReader(_as_kind(path, array, spec), spec.fps)
     if spec.kind == "frames":
-        if place.is_dir():
-            return ImageFolder(path, spec.value, spec.fps, spec.value_range)
         return VideoReader(path, spec.value, spec.value_range)
     if spec.kind == "joints" and suffix == ".skeleton":
         persons, joints, _ = spec.shape
         return ArrayReader(read_skeleton_text(path, num_persons=persons, num_joints=joints), spec.fps)
-    if spec.kind == "joints" and place.is_dir():
-        persons, joints, _ = spec.shape
-        return ArrayReader(read_skeleton_frames(path, num_persons=persons, num_joints=joints), spec.fps)
+    raise _unreadable(path, spec)
+
+
+def _unreadable(path: Path, spec: ModalitySpec) -> ValueError:
     forms = ".mat, .npy or .skeleton" if spec.kind == "joints" else ".mat or .npy"
-    raise ValueError(f"{path} cannot be read as {spec.name} ({spec.kind}): give a {forms} file")
+    return ValueError(f"{path} cannot be read as {spec.name} ({spec.kind}): give a {forms} file")
 
 
 def array_reader(array: Array, spec: ModalitySpec, *, name: str = "the array") -> FrameReader:

@@ -11,14 +11,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from actionmae.data.cell import Cell
 from actionmae.data.reading.frame_files import list_frames
 
 
-def read_skeleton_frames(cell: Path, *, num_persons: int, num_joints: int) -> NDArray[np.float32]:
+def read_skeleton_frames(cell: Cell, *, num_persons: int, num_joints: int) -> NDArray[np.float32]:
     """Read all frames of one clip.
 
     Args:
-        cell: Which texts (see `frame_files`), for example `clip/*_skeletons.txt`.
+        cell: Which texts, for example `clip/*_skeletons.txt`.
         num_persons: P; persons are taken in the file's order, further ones are left out.
         num_joints: J, which the files must have.
 

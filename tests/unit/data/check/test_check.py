@@ -8,13 +8,15 @@ import pytest
 
 from actionmae.cli import main
 from actionmae.core.modality import resolve
+from actionmae.data.cell import Cell
 from actionmae.data.check.clip import ClipFiles, Length, read_clip
 from actionmae.data.check.lengths import check_lengths
 from actionmae.data.check.report import Finding
 from actionmae.data.check.run import check_manifest
 from actionmae.data.layouts import load_layout
-from actionmae.data.manifest import ClipRow, write_manifest
+from actionmae.data.manifest import write_manifest
 from actionmae.data.prepare.video_writer import write_color_video, write_depth_video
+from helpers.rows import clip_row
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def manifest(tmp_path: Path) -> Path:
         write_depth_video(files["depth"], rng.integers(500, 900, (8, 24, 32)).astype(np.uint16), 30.0)
         part = "train" if at < 4 else "test"
         rows.append(
-            ClipRow(sample=f"clip{at}", label=("wave", "clap")[at % 2], subject=f"{at}", split=part, files=files)
+            clip_row(sample=f"clip{at}", label=("wave", "clap")[at % 2], subject=f"{at}", split=part, files=files)
         )
     write_manifest(tmp_path / "manifest.csv", rows, ["wave", "clap"])
     return tmp_path / "manifest.csv"
@@ -110,7 +112,7 @@ def test_covered_cameras_are_flat_and_resting_flow_is_not(tmp_path: Path) -> Non
     facts = {}
     for name, array in {"ir": dark, "flow": still, "inertial": np.ones((40, 6))}.items():
         np.save(tmp_path / f"{name}.npy", array)
-        files = {name: tmp_path / f"{name}.npy"}
+        files = {name: Cell(tmp_path / f"{name}.npy")}
         facts[name] = read_clip(ClipFiles(sample="a", files=files, specs={name: resolve(name)})).flat
     assert facts == {"ir": {"ir": (6, 6)}, "flow": {}, "inertial": {"inertial": (40, 40)}}
 

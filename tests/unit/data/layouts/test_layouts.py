@@ -7,16 +7,18 @@ import numpy as np
 import pytest
 
 from actionmae.core.modality import resolve
+from actionmae.data.cell import Cell
 from actionmae.data.layouts import LAYOUTS, find_protocol, load_layout
 from actionmae.data.layouts.completeness import Published
 from actionmae.data.layouts.pairing import common_frames
-from actionmae.data.manifest import ClipRow, read_manifest
+from actionmae.data.manifest import read_manifest
 from actionmae.data.prepare.run import prepare
 from actionmae.data.reading.readers import open_reader
 from actionmae.data.splits import split_manifest
 from actionmae.synthetic.body import JOINTS
 from helpers.nw_ucla_files import KINECT_V1_JOINTS
 from helpers.raw_layouts import FRAMES, RAW, recording
+from helpers.rows import clip_row
 from helpers.uwa3d_files import OPENNI_JOINTS
 
 PROTOCOL = {
@@ -76,10 +78,10 @@ def test_what_is_missing_of_the_published_set_is_told(
 def test_lacks_are_named_by_modality_and_place(caplog: pytest.LogCaptureFixture) -> None:
     cell = Path("x")
     both, alone = {"rgb": cell, "ir": cell}, {"rgb": cell}
-    rows = [ClipRow(sample=f"{at}", label="a", setup=f"{1 + at // 2}", files=both) for at in range(4)]
+    rows = [clip_row(sample=f"{at}", label="a", setup=f"{1 + at // 2}", files=both) for at in range(4)]
     whole = Published(title="X", recordings=4, modalities=("rgb", "ir"), by="setup", groups="12")
     assert whole.missing(rows) == []
-    rows += [ClipRow(sample="e", label="a", setup="3", files=alone)]
+    rows += [clip_row(sample="e", label="a", setup="3", files=alone)]
     assert (
         Published(title="X", recordings=5, modalities=["ir"], by="setup", groups="123").missing(
             rows, known={"ir": {"e"}}
@@ -163,7 +165,7 @@ def test_uwa3d_pairs_takes_and_frames(raw: dict[str, Path]) -> None:
     assert [cell.name for cell in short.files.values()] == names
     assert (short.label, short.camera) == ("standing up", "3")
     assert open_reader(short.files["rgb"], resolve("rgb")).num_frames == 5
-    assert short.files["depth"].parent.name == "UWA3D-Depth", "regions of interest before whole frames"
+    assert short.files["depth"].path.parent.name == "UWA3D-Depth", "regions of interest before whole frames"
 
 
 def test_uwa3d_regions_of_changing_size_and_skeletons_are_what_was_rendered(
@@ -271,7 +273,7 @@ def test_streams_without_a_common_frame_are_refused(tmp_path: Path) -> None:
     image(tmp_path / "rgb/1.jpg")
     image(tmp_path / "depth/2.png")
     with pytest.raises(ValueError, match="have no frame number in common"):
-        common_frames({"rgb": tmp_path / "rgb", "depth": tmp_path / "depth"})
+        common_frames({name: Cell(tmp_path / name) for name in ("rgb", "depth")})
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -93,8 +93,8 @@ def test_masked_depth_and_the_original_video_are_preferred(tmp_path: Path) -> No
     )
     (row,), problems = index(tmp_path)
     assert problems == []
-    assert row.files["depth"].parent.name == "nturgb+d_depth_masked"
-    assert row.files["rgb"].suffix == ".avi"
+    assert row.files["depth"].path.parent.name == "nturgb+d_depth_masked"
+    assert row.files["rgb"].path.suffix == ".avi"
 
 
 def test_extracted_frames_are_taken_where_there_is_no_video(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_extracted_frames_are_taken_where_there_is_no_video(tmp_path: Path) -> N
     )
     (row,), problems = index(tmp_path)
     assert problems == []
-    cells = {name: str(path.relative_to(tmp_path)) for name, path in row.files.items()}
+    cells = {name: cell.text(tmp_path) for name, cell in row.files.items()}
     assert cells == {
         "rgb": f"mine/frames/{NAME}_rgb",
         "depth": f"nturgb+d_depth/{NAME}",
@@ -148,7 +148,7 @@ def test_what_cannot_be_used_is_told(tmp_path: Path) -> None:
     touch(tmp_path, f"frames/{NAME}/0001.png")
     (tmp_path / f"nturgb+d_depth/{NAME}").mkdir(parents=True)
     (row,), problems = index(tmp_path)
-    assert row.files["rgb"].parent.name == "a"
+    assert row.files["rgb"].path.parent.name == "a"
     assert len(problems) == 4
     images = "holds images like 0001.png: NTU RGB+D's depth is MDepth-*.png or Depth-*.png"
     for part in ("has two files for rgb", "has action 121", "holds no png or jpg images", images):

@@ -14,6 +14,7 @@ from actionmae.data.loading.collate import ClipSample, collate
 from actionmae.data.loading.dataset import ClipDataset
 from actionmae.data.manifest import ClipRow
 from actionmae.data.prepare.video_writer import write_color_video
+from helpers.rows import clip_row
 
 FRAMES = 20
 MODALITIES = ModalitySet(
@@ -50,9 +51,9 @@ def rows(tmp_path: Path) -> list[ClipRow]:
     np.save(tmp_path / "audio.npy", number[:, None] * np.ones(7))
     files = {name: next(tmp_path.glob(f"{name}.*")) for name in MODALITIES.names}
     return [
-        ClipRow(sample="all", label="clap", files=files),
-        ClipRow(sample="joints", label="wave", files={"skeleton": files["skeleton"]}),
-        ClipRow(sample="rest", label="", files={name: files[name] for name in files if name != "skeleton"}),
+        clip_row(sample="all", label="clap", files=files),
+        clip_row(sample="joints", label="wave", files={"skeleton": files["skeleton"]}),
+        clip_row(sample="rest", label="", files={name: files[name] for name in files if name != "skeleton"}),
     ]
 
 
@@ -183,7 +184,7 @@ def test_nobody_in_the_chosen_frames_takes_the_nearest_that_show_somebody(rows: 
     joints = np.zeros((FRAMES, 1, 4, 3))
     joints[9] = 5.0
     np.save(tmp_path / "brief.npy", joints)
-    row = ClipRow(sample="brief", label="clap", files={"skeleton": tmp_path / "brief.npy"})
+    row = clip_row(sample="brief", label="clap", files={"skeleton": tmp_path / "brief.npy"})
     sample = _dataset([row])[0]
     assert (sample.clips["skeleton"][:, 0] == 5.0).all()
     assert "skeleton" not in sample.frame_available
@@ -222,7 +223,7 @@ def test_the_real_pair_of_video_and_skeleton_is_one_clip(recordings: Path) -> No
     folder, name = recordings / "ntu-sample", "S001C001P001R001A001"
     modalities = ModalitySet([{"name": "rgb", "shape": (3, 48, 48), "num_frames": 3}, "skeleton"])
     files = {"rgb": folder / f"{name}_rgb.avi", "skeleton": folder / f"{name}.skeleton"}
-    batch = collate([_dataset([ClipRow(sample=name, label="clap", files=files)], modalities)[0]])
+    batch = collate([_dataset([clip_row(sample=name, label="clap", files=files)], modalities)[0]])
     assert batch.clips["rgb"].shape == (1, 3, 3, 58, 58)
     assert batch.clips["rgb"].float().std() > 20
     assert batch.person_available["skeleton"][0].int().tolist() == [[1, 0]] * 16

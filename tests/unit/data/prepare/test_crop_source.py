@@ -162,7 +162,7 @@ def test_a_changed_skeleton_moves_the_cut(wave: Recording, pair: Recording, tmp_
     write_recording(tmp_path / "other", pair)
     skeleton = tmp_path / "raw" / FOLDERS["skeleton"].format(WAVE)
     (tmp_path / "other" / FOLDERS["skeleton"].format(PAIR)).replace(skeleton)
-    later = files["rgb"].stat().st_mtime + 1
+    later = files["rgb"].path.stat().st_mtime + 1
     os.utime(skeleton, (later, later))
     prepare("ntu", tmp_path / "raw", tmp_path / "out", crop="person")
     assert not np.array_equal(_read(files["rgb"], "rgb"), before)

@@ -48,23 +48,23 @@ def test_whole_files_are_kept_and_broken_ones_listed(raw: Path, tmp_path: Path) 
     assert "NaN or infinite values in frame 0" in listed[1]["reason"]
     manifest = read_manifest(report.manifest)
     assert manifest.classes == ("swipe left", "swipe right", "wave")
-    assert manifest.rows[0].files["depth"].samefile(raw / "a1_s1_t1_depth.mat")
+    assert manifest.rows[0].files["depth"].path.samefile(raw / "a1_s1_t1_depth.mat")
     assert "depth" not in manifest.rows[2].files
 
 
 def test_person_crop_is_written_once(raw: Path, tmp_path: Path) -> None:
     report = prepare("utd_mhad", raw, tmp_path / "out", crop="person", workers=2)
     row = read_manifest(report.manifest).rows[0]
-    assert row.files["depth"] == tmp_path / "out" / "depth" / "a1_s1_t1.avi"
+    assert row.files["depth"].path == tmp_path / "out" / "depth" / "a1_s1_t1.avi"
     from actionmae.core.modality import resolve
 
     frames = open_reader(row.files["depth"], resolve("depth")).read(range(6))
     assert frames.shape == (6, 20, 20, 1)
     assert (frames == 2500).sum() == 6 * 16 * 10
-    written = row.files["depth"].stat().st_mtime_ns
+    written = row.files["depth"].path.stat().st_mtime_ns
     (tmp_path / "out" / "depth" / "a2_s1_t1.avi").unlink()
     again = prepare("utd_mhad", raw, tmp_path / "out", crop="person")
-    assert row.files["depth"].stat().st_mtime_ns == written
+    assert row.files["depth"].path.stat().st_mtime_ns == written
     assert again.num_files == report.num_files
     assert not list((tmp_path / "out").rglob("*.tmp"))
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from actionmae.core.modality import resolve
+from actionmae.data.cell import Cell
 from actionmae.data.manifest import read_manifest
 from actionmae.data.prepare.journal import Journal, require_settings
 from actionmae.data.prepare.run import PrepareReport, prepare
@@ -39,7 +40,7 @@ def _prepare(raw: Path, out: Path, **arguments: Any) -> PrepareReport:
     return prepare("folder", raw, out, short_side=32, **arguments)
 
 
-def _level(cell: Path, name: str = "rgb") -> float:
+def _level(cell: Cell, name: str = "rgb") -> float:
     return float(open_reader(cell, resolve(name)).read([0, 3]).mean())
 
 
@@ -54,12 +55,12 @@ def test_a_changed_recording_is_prepared_again(raw: Path, tmp_path: Path) -> Non
     stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.avi")}
     assert _level(files[1]["rgb"]) == pytest.approx(100, abs=3)
     changed = _write(raw / "wave" / "take1", 200)
-    _later(changed, files[1]["rgb"], 0.001)
+    _later(changed, files[1]["rgb"].path, 0.001)
     _prepare(raw, tmp_path / "out", flow=True)
     assert _level(files[1]["rgb"]) == pytest.approx(200, abs=3)
     assert {path for path, stamp in stamps.items() if path.stat().st_mtime_ns != stamp} == {
-        files[1]["rgb"],
-        files[1]["flow"],
+        files[1]["rgb"].path,
+        files[1]["flow"].path,
     }
 
 
@@ -87,9 +88,9 @@ def test_an_older_recording_stays_prepared(raw: Path, tmp_path: Path) -> None:
     first = _prepare(raw, tmp_path / "out")
     files = read_manifest(first.manifest).rows[0].files
     os.utime(_write(raw / "wave" / "take0", 250), (1e9, 1e9))  # an archive that is unpacked again keeps its times
-    stamp = files["rgb"].stat().st_mtime_ns
+    stamp = files["rgb"].path.stat().st_mtime_ns
     _prepare(raw, tmp_path / "out")
-    assert files["rgb"].stat().st_mtime_ns == stamp
+    assert files["rgb"].path.stat().st_mtime_ns == stamp
 
 
 def test_another_root_does_not_mix_into_the_folder(raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,14 +15,16 @@ import pytest
 
 from actionmae.cli import main
 from actionmae.core.modality import resolve
+from actionmae.data.cell import Cell
 from actionmae.data.check.run import check_manifest
-from actionmae.data.manifest import ClipRow, read_manifest, write_manifest
+from actionmae.data.manifest import read_manifest, write_manifest
 from actionmae.data.prepare.journal import Journal
 from actionmae.data.prepare.run import prepare
 from actionmae.data.prepare.video_writer import VideoWriter, write_color_video, write_gray_video
 from actionmae.data.processes import run_in_processes
 from actionmae.data.reading.readers import frame_times, frames_of, open_reader
 from actionmae.data.reading.video import VideoReader
+from helpers.rows import clip_row
 
 FRAMES = 6
 
@@ -54,15 +56,15 @@ def test_own_folders_become_small_files_with_random_access(tmp_path: Path) -> No
     assert manifest.classes == ("clap", "wave")
     row = manifest.rows[0]
     assert (row.sample, row.label) == ("clap_take1", "clap")
-    rgb = VideoReader(row.files["rgb"], "color")
+    rgb = VideoReader(row.files["rgb"].path, "color")
     assert (rgb.size, rgb.num_frames, rgb.rate, rgb.direct) == ((32, 48), FRAMES, 30.0, True)
     prepared = open_reader(row.files["depth"], resolve("depth"))
     assert isinstance(prepared, VideoReader)
     assert prepared.direct
     np.testing.assert_array_equal(prepared.read([0, 3, 5])[..., 0], depth[[0, 3, 5]])
     np.testing.assert_array_equal(np.stack(list(frames_of(prepared)))[..., 0], depth)
-    assert row.files["ir"].samefile(tmp_path / "raw" / "clap" / "take1" / "ir.avi"), "it is in this form already"
-    assert VideoReader(row.files["flow"], "flow").read([5]).shape == (1, 32, 48, 2)
+    assert row.files["ir"].path.samefile(tmp_path / "raw" / "clap" / "take1" / "ir.avi"), "it is in this form already"
+    assert VideoReader(row.files["flow"].path, "flow").read([5]).shape == (1, 32, 48, 2)
     assert not list((tmp_path / "out").rglob("*.tmp"))
 
 
@@ -70,7 +72,7 @@ def test_only_what_is_missing_is_done_again_and_other_settings_are_refused(tmp_p
     write_clips(tmp_path / "raw")
     first = prepare("folder", tmp_path / "raw", tmp_path / "out", short_side=32)
     files = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.avi")}
-    gone = read_manifest(first.manifest).rows[2].files["rgb"]
+    gone = read_manifest(first.manifest).rows[2].files["rgb"].path
     gone.unlink()
     assert prepare("folder", tmp_path / "raw", tmp_path / "out", short_side=32).num_files == first.num_files
     assert [path for path, moment in files.items() if path.stat().st_mtime_ns != moment] == [gone]
@@ -160,14 +162,14 @@ def test_a_shard_is_written_i_of_n(tmp_path: Path, capsys: pytest.CaptureFixture
 
 def test_a_torn_line_of_the_journal_costs_one_clip(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "progress", (1, 1))
-    journal.add("a", {"rgb": tmp_path / "a.avi"})
+    journal.add("a", {"rgb": Cell(tmp_path / "a.avi")})
     journal.close()
     path = tmp_path / "progress" / "1-of-1.jsonl"
     path.write_text(path.read_text() + json.dumps({"sample": "b", "files": {}})[:-4])
     journal = Journal(tmp_path / "progress", (1, 1))
     noted = journal.finished("a")
     assert noted is not None
-    assert noted.files == {"rgb": tmp_path / "a.avi"}
+    assert noted.files == {"rgb": Cell(tmp_path / "a.avi")}
     assert journal.finished("b") is None
     journal.add("c", {})
     journal.close()
@@ -178,7 +180,7 @@ def test_a_torn_line_of_the_journal_costs_one_clip(tmp_path: Path) -> None:
 def test_an_excerpt_of_a_manifest_keeps_its_times(tmp_path: Path) -> None:
     color = np.zeros((20, 40, 60, 3), np.uint8) + np.arange(20, dtype=np.uint8)[:, None, None, None] * 10
     write_color_video(tmp_path / "long.mkv", color, 10.0)
-    row = ClipRow(sample="a", label="wave", files={"rgb": tmp_path / "long.mkv#5-9@2s"})
+    row = clip_row(sample="a", label="wave", files={"rgb": tmp_path / "long.mkv#5-9@2s"})
     write_manifest(tmp_path / "raw.csv", [row], ["wave"])
     report = prepare("manifest", tmp_path / "raw.csv", tmp_path / "out", flow=True)
     files = read_manifest(report.manifest).rows[0].files
@@ -186,7 +188,7 @@ def test_an_excerpt_of_a_manifest_keeps_its_times(tmp_path: Path) -> None:
         reader = open_reader(files[name], resolve(name))
         np.testing.assert_allclose(frame_times(reader), [2.5, 2.6, 2.7, 2.8, 2.9])
     np.testing.assert_allclose(open_reader(files["rgb"], resolve("rgb")).read([0, 4])[:, 0, 0, 0], [50, 90], atol=4)
-    with pytest.raises(ValueError, match=r"asks for frames #5-30, but there are 20: choose from 0–19"):
+    with pytest.raises(ValueError, match=r"long.mkv#5-30 asks for more than its 20 frames: choose from 0–19"):
         open_reader(tmp_path / "long.mkv#5-30", resolve("rgb"))
 
 
@@ -231,7 +233,7 @@ def test_samples_in_folders_keep_their_own_files(tmp_path: Path) -> None:
     for level, sample in ((40, "walk/1"), (90, "walk_1")):
         file = tmp_path / f"{level}.avi"
         write_color_video(file, np.full((2, 64, 64, 3), level, np.uint8), 30.0)
-        rows.append(ClipRow(sample=sample, label="walk", files={"rgb": file}))
+        rows.append(clip_row(sample=sample, label="walk", files={"rgb": file}))
     write_manifest(tmp_path / "raw.csv", rows, ["walk"])
     report = prepare("manifest", tmp_path / "raw.csv", tmp_path / "out", short_side=32)
     for row, level in zip(read_manifest(report.manifest).rows, (40, 90), strict=True):

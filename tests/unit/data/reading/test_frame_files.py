@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 
 from actionmae.core.modality import resolve
+from actionmae.data.cell import Cell
 from actionmae.data.check.run import check_manifest
-from actionmae.data.manifest import ClipRow, read_manifest, write_manifest
+from actionmae.data.manifest import read_manifest, write_manifest
 from actionmae.data.prepare.run import prepare
-from actionmae.data.reading.frame_files import frame_number, list_frames, missing_numbers, on_disk, with_numbers
+from actionmae.data.reading.frame_files import frame_number, list_frames, missing_numbers
 from actionmae.data.reading.image_folder import ImageFolder
 from actionmae.data.reading.readers import open_reader
 from actionmae.data.reading.skeleton_frames import read_skeleton_frames
+from helpers.rows import clip_row
 
 JPG, PNG = (".jpg",), (".png",)
 
@@ -33,25 +35,21 @@ def clip(tmp_path: Path) -> Path:
 
 
 def test_a_pattern_takes_one_stream_of_a_folder_in_the_order_of_numbers(clip: Path) -> None:
-    names = [frame_number(file) for file in list_frames(clip / "*_rgb.jpg", JPG)]
+    names = [frame_number(file) for file in list_frames(Cell(clip, pattern="*_rgb.jpg"), JPG)]
     assert names == list(range(1, 13))
-    assert len(list_frames(clip, JPG)) == 22
-    assert list_frames(clip / "*_rgb.jpg", PNG) == []
-    assert on_disk(clip / "*_rgb.jpg") == clip
+    assert len(list_frames(Cell(clip), JPG)) == 22
+    assert list_frames(Cell(clip, pattern="*_rgb.jpg"), PNG) == []
 
 
 def test_numbers_take_the_frames_that_all_streams_have(clip: Path) -> None:
-    cell = with_numbers(clip / "*_rgb.jpg", [3, 4, 5, 8, 10, 9])
-    assert cell.name == "*_rgb.jpg#3-5,8-10"
+    cell = Cell(clip, pattern="*_rgb.jpg").with_frames([3, 4, 5, 8, 10, 9])
     assert [frame_number(file) for file in list_frames(cell, JPG)] == [3, 4, 5, 8, 9, 10]
-    assert on_disk(cell) == clip
-    folder = with_numbers(clip, [7])
-    assert (folder.name, on_disk(folder), len(list_frames(folder, PNG))) == ("clip#7", clip, 1)
+    assert len(list_frames(Cell(clip).with_frames([7]), PNG)) == 1
 
 
 def test_a_frame_that_was_asked_for_must_be_there(clip: Path) -> None:
     with pytest.raises(ValueError, match=r"frame 1 of .*#1-4 is missing: copy the folder again"):
-        ImageFolder(with_numbers(clip / "*_depth.png", range(1, 5)), "depth")
+        ImageFolder(Cell(clip, pattern="*_depth.png").with_frames(range(1, 5)), "depth")
 
 
 @pytest.mark.parametrize(
@@ -68,9 +66,9 @@ def test_a_frame_that_was_asked_for_must_be_there(clip: Path) -> None:
 )
 def test_lost_frames_are_told_from_their_numbers(numbers: list[int], lost: list[int]) -> None:
     files = [Path("clip") / f"f{number}_{at}.png" for at, number in enumerate(numbers)]
-    assert missing_numbers(Path("clip"), files) == lost
-    assert missing_numbers(Path("clip#0-9"), files) == []
-    assert missing_numbers(Path("clip"), [Path("clip/a.png"), *files]) == []
+    assert missing_numbers(Cell(Path("clip")), files) == lost
+    assert missing_numbers(Cell(Path("clip")).with_frames(range(10)), files) == []
+    assert missing_numbers(Cell(Path("clip")), [Path("clip/a.png"), *files]) == []
 
 
 def test_check_and_prepare_tell_what_a_folder_lacks(tmp_path: Path) -> None:
@@ -95,27 +93,21 @@ def test_check_and_prepare_tell_what_a_folder_lacks(tmp_path: Path) -> None:
     assert open_reader(read_manifest(report.manifest).rows[0].files["depth"], resolve("depth")).num_frames == 5
 
 
-def test_a_folder_whose_own_name_looks_like_numbers_is_a_folder(tmp_path: Path) -> None:
-    odd = tmp_path / "take#3"
-    odd.mkdir()
-    assert on_disk(odd) == odd
-
-
 def test_pairs_by_number_read_together(clip: Path) -> None:
-    rgb = open_reader(with_numbers(clip / "*_rgb.jpg", range(3, 13)), resolve("rgb"))
-    depth = open_reader(with_numbers(clip / "*_depth.png", range(3, 13)), resolve("depth"))
+    rgb = open_reader(Cell(clip, pattern="*_rgb.jpg").with_frames(range(3, 13)), resolve("rgb"))
+    depth = open_reader(Cell(clip, pattern="*_depth.png").with_frames(range(3, 13)), resolve("depth"))
     assert rgb.num_frames == depth.num_frames == 10
     assert depth.read([0, 9])[:, 0, 0, 0].tolist() == [300, 1200]
     assert abs(int(rgb.read([0])[0, 0, 0, 0]) - 60) < 3
 
 
 def test_a_manifest_holds_such_cells(clip: Path, tmp_path: Path) -> None:
-    cell = with_numbers(clip / "*_rgb.jpg", range(3, 13))
-    write_manifest(tmp_path / "manifest.csv", [ClipRow(sample="a", label="x", files={"rgb": cell})], ["x"])
+    cell = Cell(clip, pattern="*_rgb.jpg").with_frames(range(3, 13))
+    write_manifest(tmp_path / "manifest.csv", [clip_row(sample="a", label="x", files={"rgb": cell})], ["x"])
     (row,) = read_manifest(tmp_path / "manifest.csv").rows
     assert row.files["rgb"] == cell
     write_manifest(
-        tmp_path / "manifest.csv", [ClipRow(sample="a", label="x", files={"rgb": tmp_path / "no/*_rgb.jpg"})], ["x"]
+        tmp_path / "manifest.csv", [clip_row(sample="a", label="x", files={"rgb": tmp_path / "no/*_rgb.jpg"})], ["x"]
     )
     with pytest.raises(FileNotFoundError, match="rgb of sample 'a'"):
         read_manifest(tmp_path / "manifest.csv")
@@ -134,7 +126,7 @@ def test_skeleton_texts_one_per_frame(tmp_path: Path) -> None:
     write_text(tmp_path / "s", 9, "1,2\n" + joints(0))
     write_text(tmp_path / "s", 10, "2,2\n" + joints(5) + "1\n" + joints(8))
     write_text(tmp_path / "s", 11, "0\n")
-    out = read_skeleton_frames(tmp_path / "s/*_skeletons.txt", num_persons=2, num_joints=2)
+    out = read_skeleton_frames(Cell(tmp_path / "s", pattern="*_skeletons.txt"), num_persons=2, num_joints=2)
     assert out.shape == (3, 2, 2, 3)
     np.testing.assert_allclose(out[0, 0], [[0, 0.5, 2], [1, 0.5, 2]])
     assert out[1, :, 0, 0].tolist() == [5, 8]
@@ -155,12 +147,6 @@ def test_broken_skeleton_texts_are_refused(tmp_path: Path) -> None:
     for name, (text, message) in cases.items():
         write_text(tmp_path / name, 1, text)
         with pytest.raises(ValueError, match=message):
-            read_skeleton_frames(tmp_path / name, num_persons=1, num_joints=2)
+            read_skeleton_frames(Cell(tmp_path / name), num_persons=1, num_joints=2)
     with pytest.raises(ValueError, match="names no skeleton texts: give a folder and a pattern"):
-        read_skeleton_frames(tmp_path / "empty", num_persons=1, num_joints=2)
-
-
-@pytest.mark.parametrize("cell", ["long.avi#39-10", "clip#1-3,9-5", "clip/*.png#9-5"])
-def test_frames_are_not_asked_for_backwards(tmp_path: Path, cell: str) -> None:
-    with pytest.raises(ValueError, match="asks for frames backwards: write the smaller number first, as #3-60"):
-        on_disk(tmp_path / cell)
+        read_skeleton_frames(Cell(tmp_path / "empty"), num_persons=1, num_joints=2)

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from actionmae.core.modality import resolve
-from actionmae.data.manifest import ClipRow, read_manifest, write_manifest
+from actionmae.data.cell import Cell
+from actionmae.data.manifest import read_manifest, write_manifest
 from actionmae.data.prepare.run import prepare
 from actionmae.data.reading.image_folder import ImageFolder
 from actionmae.data.reading.levels import eight_bits
 from actionmae.data.reading.readers import open_reader
+from helpers.rows import clip_row
 
 BRIGHTNESS = np.array([0, 200, 700, 1200, 5000], np.uint16)
 INFRARED = resolve({"name": "ir", "value_range": (200.0, 1200.0)})
@@ -50,7 +52,7 @@ def test_every_form_is_mapped_and_prepared_alike(form: str, tmp_path: Path) -> N
     assert (read.shape, read.dtype) == ((5, 32, 48, 1), np.uint8)
     assert read[:, 0, 0, 0].tolist() == [0, 0, 128, 255, 255]
     assert open_reader(place, resolve("ir")).read([4])[0, 0, 0, 0] == pytest.approx(19, abs=1)
-    write_manifest(tmp_path / "raw.csv", [ClipRow(sample="a", label="b", files={"ir": place})], ["b"])
+    write_manifest(tmp_path / "raw.csv", [clip_row(sample="a", label="b", files={"ir": place})], ["b"])
     wanted = [{"name": "ir", "value_range": (200.0, 1200.0)}]
     report = prepare("manifest", tmp_path / "raw.csv", tmp_path / "out", modalities=wanted)
     prepared = open_reader(read_manifest(report.manifest).rows[0].files["ir"], resolve("ir")).read(range(5))
@@ -61,4 +63,4 @@ def test_images_of_other_types_are_refused(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "1.tiff"), np.zeros((4, 4), np.float32))
     (tmp_path / "1.tiff").rename(tmp_path / "1.png")
     with pytest.raises(ValueError, match=r"1\.png is float32: give images of 8 or 16 bits"):
-        ImageFolder(tmp_path, "gray").read([0])
+        ImageFolder(Cell(tmp_path), "gray").read([0])
