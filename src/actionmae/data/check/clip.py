@@ -90,7 +90,7 @@ def read_clip(clip: ClipFiles) -> ClipFacts:
         if frame_times(reader) is not None:
             clocked[name] = reader
         else:
-            seconds = reader.num_frames / reader.rate if reader.rate else None
+            seconds = reader.num_frames / reader.fps if reader.fps else None
             facts.lengths[name] = Length(reader.num_frames, seconds)
     if not clocked:
         return facts

@@ -169,7 +169,7 @@ class ClipDataset(Dataset[ClipSample]):
             return reader
         every = np.arange(reader.num_frames)
         whole = empty_images(spec, num_frames=len(every)).numpy() if spec.kind == "frames" else None
-        kept = _RegionReader(_read_frames(reader, spec, every, whole), reader.rate)
+        kept = _RegionReader(_read_frames(reader, spec, every, whole), reader.fps)
         times = frame_times(reader)
         cached = self._cache[key] = kept if times is None else _TimedRegionReader(kept, every, times)
         return cached

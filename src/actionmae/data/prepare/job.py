@@ -132,7 +132,7 @@ def _prepare_file(job: Job, name: str, cell: Cell) -> Cell:
         return cell
     if spec.kind == "frames" and (job.transcode or find_box):
         current = is_current(target, job.sources(name))
-        seconds = _seconds(job) if reader.rate is None and not current else None
+        seconds = _seconds(job) if reader.fps is None and not current else None
         cell = transcode(
             cell, spec, target, short_side=job.short_side, find_box=find_box, current=current, seconds=seconds
         )
@@ -150,8 +150,8 @@ def _seconds(job: Job) -> float | None:
             reader = open_reader(cell, job.specs[name])
         except (ValueError, OSError):  # is told in its own turn
             continue
-        if isinstance(reader, VideoReader) and reader.rate:
-            return reader.num_frames / reader.rate
+        if isinstance(reader, VideoReader) and reader.fps:
+            return reader.num_frames / reader.fps
     return None
 
 

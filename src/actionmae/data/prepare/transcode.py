@@ -72,7 +72,7 @@ def transcode(
     reader = open_reader(cell, spec)
     if not current:
         box = None if find_box is None else find_box(reader, spec)
-        fps = reader.rate or (reader.num_frames / seconds if seconds else DEFAULT_FPS)
+        fps = reader.fps or (reader.num_frames / seconds if seconds else DEFAULT_FPS)
         with VideoWriter(target, spec.value, fps) as writer:
             for frame in frames_of(reader):
                 writer.write(_as_written(frame if box is None else box.cut(frame), spec, short_side))
@@ -83,7 +83,7 @@ def write_flow(cell: Cell, spec: ModalitySpec, target: Path, *, current: bool) -
     """Write the optical flow of a colour recording as `target`, of the same size and moments; see `transcode`."""
     reader = open_reader(cell, spec)
     if not current:
-        with VideoWriter(target, "flow", reader.rate or DEFAULT_FPS) as writer:
+        with VideoWriter(target, "flow", reader.fps or DEFAULT_FPS) as writer:
             for image in flow_images(frames_of(reader)):
                 writer.write(image)
     return _with_times(target, reader)

@@ -49,14 +49,14 @@ class AviFrames:
     Attributes:
         path: The file.
         value: What the frames mean.
-        rate: Frames per second.
+        fps: Frames per second.
         size: Height and width in pixels.
         places: [n, 2] where each frame's data begins, and how many bytes it has.
     """
 
     path: Path
     value: Value
-    rate: float
+    fps: float
     size: tuple[int, int]
     places: NDArray[np.int64]
 
@@ -118,7 +118,7 @@ def _find(file: BinaryIO, path: Path, value: Value) -> AviFrames | None:
     video = _video_stream(header)
     if movie is None or video is None:
         return None
-    number, rate, count, shape = video
+    number, fps, count, shape = video
     frames = index[np.char.startswith(index["chunk"], b"%02d" % number)]
     if not count or len(frames) != count or not ((frames["flags"] & _KEY_FRAME) != 0).all() or not frames["size"].all():
         return None
@@ -130,7 +130,7 @@ def _find(file: BinaryIO, path: Path, value: Value) -> AviFrames | None:
     else:
         return None
     places[:, 0] += base + _HEADER
-    frames_of_file = AviFrames(path=path, value=value, rate=rate, size=shape, places=places)
+    frames_of_file = AviFrames(path=path, value=value, fps=fps, size=shape, places=places)
     whole = int(places.sum(axis=1).max()) <= path.stat().st_size
     return frames_of_file if whole and _reads_alike(os.pread(file.fileno(), _COMMENTS, places[0, 0]), value) else None
 
@@ -151,11 +151,15 @@ def _video_stream(header: bytes) -> tuple[int, float, int, tuple[int, int]] | No
         kind = reader[at : at + 4]
         if kind != b"vids":
             continue
-        scale, rate, _, count = struct.unpack_from("<4I", reader, at + 20)
+        scale, per_second, _, count = struct.unpack_from("<4I", reader, at + 20)
         form = reader.index(b"strf") + _HEADER
         width, height = struct.unpack_from("<2i", reader, form + 4)
         codec = reader[form + 16 : form + 20].upper()
-        return (number, rate / scale, count, (abs(height), width)) if codec in _CODECS and scale and rate else None
+        return (
+            (number, per_second / scale, count, (abs(height), width))
+            if codec in _CODECS and scale and per_second
+            else None
+        )
     return None
 
 

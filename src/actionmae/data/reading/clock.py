@@ -22,29 +22,29 @@ _SECONDS = {"seconds": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanosec
 _UNITS = _SECONDS | {"sec": 1.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 
-def frame_seconds(cell: Cell, num_frames: int, rate: float | None) -> NDArray[np.float64] | None:
+def frame_seconds(cell: Cell, num_frames: int, fps: float | None) -> NDArray[np.float64] | None:
     """Seconds of each frame on the clip's clock.
 
     Args:
         cell: The recording.
         num_frames: Frames of the whole recording.
-        rate: Its own frames per second, or None if unknown.
+        fps: Its own frames per second, or None if unknown.
 
     Returns:
         [num_frames], never falling; None = the cell has no clock.
 
     Raises:
         FileNotFoundError: If the text does not exist.
-        ValueError: If it does not hold one rising time per frame, or the rate is unknown.
+        ValueError: If it does not hold one rising time per frame, or its frames per second are unknown.
     """
     clock = cell.clock
     if clock is None:
         return None
     if clock.log is None:
-        rate = clock.fps or rate
-        if not rate:
-            raise ValueError(f"{cell} has no frame rate of its own: write it into the cell, as in @0s+30fps")
-        return clock.start + np.arange(num_frames) / rate
+        fps = clock.fps or fps
+        if not fps:
+            raise ValueError(f"{cell} has no frames per second of its own: write them into the cell, as in @0s+30fps")
+        return clock.start + np.arange(num_frames) / fps
     times = _read_text(clock.log)
     if len(times) != num_frames:
         raise ValueError(f"{clock.log} has {len(times)} times for {num_frames} frames: give one line per frame")

@@ -34,12 +34,12 @@ class ImageFolder:
         cell: The folder, or some of its files. `001,.jpg` counts as an image, too (UWA3D Multiview II has such names).
         value: What the images mean: color [n, h, w, 3], gray [n, h, w, 1], flow [n, h, w, 2] (red and green) uint8;
             depth [n, h, w, 1] uint16 millimetres.
-        rate: Frames per second, or None if unknown.
+        fps: Frames per second, or None if unknown.
         value_range: (black, white) of 16-bit gray; see `levels.eight_bits`.
 
     Attributes:
         num_frames: Images in the folder, at least 1.
-        rate: As given.
+        fps: As given.
         lost: Numbers that no image has although smaller and larger ones are there; see `missing_numbers`.
 
     Raises:
@@ -50,7 +50,7 @@ class ImageFolder:
         self,
         cell: Cell,
         value: Value,
-        rate: float | None = None,
+        fps: float | None = None,
         value_range: tuple[float, float] | None = None,
     ) -> None:
         self._files = list_frames(cell, _ENDINGS)
@@ -60,7 +60,7 @@ class ImageFolder:
         self._value = value
         self._value_range = value_range if value == "gray" else None
         self.num_frames = len(self._files)
-        self.rate = rate
+        self.fps = fps
         self._size: tuple[int, int] | None = None  # (height, width) of what `read` gives, once that is known
 
     def images(self, indices: Sequence[int] | NDArray[np.int64]) -> Iterator[NDArray[Any]]:

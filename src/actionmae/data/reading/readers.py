@@ -41,11 +41,11 @@ class FrameReader(Protocol):
 
     Attributes:
         num_frames: Frames (joints, features: time steps; signal: samples), at least 1.
-        rate: Frames or samples per second, or None if unknown.
+        fps: Frames or samples per second, or None if unknown.
     """
 
     num_frames: int
-    rate: float | None
+    fps: float | None
 
     def read(self, indices: Indices) -> Array:
         """The frames at `indices`, numbers 0…num_frames − 1 (ascending, repeats allowed).
@@ -64,10 +64,10 @@ class FrameReader(Protocol):
 class ArrayReader:
     """A `FrameReader` over an array in memory, time first."""
 
-    def __init__(self, array: Array, rate: float | None) -> None:
+    def __init__(self, array: Array, fps: float | None) -> None:
         self._array = array
         self.num_frames = len(array)
-        self.rate = rate
+        self.fps = fps
 
     def read(self, indices: Indices) -> Array:
         """See `FrameReader.read`."""
@@ -90,7 +90,7 @@ class TimedReader:
     def __init__(self, reader: FrameReader, frames: NDArray[np.int64], times: NDArray[np.float64] | None) -> None:
         self.times = times
         self.num_frames = len(frames)
-        self.rate = reader.rate
+        self.fps = reader.fps
         self._reader = reader
         self._frames = frames
 
@@ -131,7 +131,7 @@ def open_reader(source: Cell | Path | str, spec: ModalitySpec) -> FrameReader:
         raise FileNotFoundError(f"{spec.name} recording {cell} does not exist: check the manifest's cell")
     folder = cell.path.is_dir()
     reader = _open_folder(cell, spec) if folder else _open_file(cell.path, spec)
-    seconds = frame_seconds(cell, reader.num_frames, reader.rate)
+    seconds = frame_seconds(cell, reader.num_frames, reader.fps)
     if seconds is None and (folder or not cell.frames):
         return reader
     # A folder has chosen by the numbers in its files' names.

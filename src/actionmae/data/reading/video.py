@@ -45,7 +45,7 @@ class VideoReader:
 
     Attributes:
         num_frames: Frames in the file, at least 1.
-        rate: Frames per second, or None if the file does not say.
+        fps: Frames per second, or None if the file does not say.
         size: Height and width in pixels, as stored; the frames of a video that is to be shown turned are turned.
         direct: True where any frame is read alone, without passing the others.
 
@@ -63,12 +63,12 @@ class VideoReader:
         self._images = find_frames(path, value)
         self.direct = self._images is not None
         if self._images is not None:
-            self.rate: float | None = self._images.rate
+            self.fps: float | None = self._images.fps
             self.num_frames, self.size, self._all_keys = len(self._images.places), self._images.size, True
             return
         with self._open() as container:
             stream = container.streams.video[0]
-            self.rate = float(stream.average_rate) if stream.average_rate else None
+            self.fps = float(stream.average_rate) if stream.average_rate else None
             pix_fmt = stream.codec_context.pix_fmt
             self.size = (stream.codec_context.height, stream.codec_context.width)
             if value == "depth" and not str(pix_fmt).startswith("gray16"):

@@ -57,7 +57,7 @@ def test_own_folders_become_small_files_with_random_access(tmp_path: Path) -> No
     row = manifest.rows[0]
     assert (row.sample, row.label) == ("clap_take1", "clap")
     rgb = VideoReader(row.files["rgb"].path, "color")
-    assert (rgb.size, rgb.num_frames, rgb.rate, rgb.direct) == ((32, 48), FRAMES, 30.0, True)
+    assert (rgb.size, rgb.num_frames, rgb.fps, rgb.direct) == ((32, 48), FRAMES, 30.0, True)
     prepared = open_reader(row.files["depth"], resolve("depth"))
     assert isinstance(prepared, VideoReader)
     assert prepared.direct
@@ -254,6 +254,6 @@ def test_images_without_a_rate_last_as_long_as_the_video_beside_them(tmp_path: P
             frames = np.random.default_rng(0).integers(0, 255, (16, 32, 32, 3)).astype(np.uint8)
             write_color_video(folder / "rgb.avi", frames, 10.0)
     report = prepare("folder", tmp_path / "raw", tmp_path / "out")
-    rates = [open_reader(row.files["depth"], resolve("depth")).rate for row in read_manifest(report.manifest).rows]
-    assert rates == [5.0, 30.0]
+    fps = [open_reader(row.files["depth"], resolve("depth")).fps for row in read_manifest(report.manifest).rows]
+    assert fps == [5.0, 30.0]
     assert not [each for each in check_manifest(report.manifest).findings if each.kind == "fps"]

@@ -145,7 +145,7 @@ def test_impossible_clocks_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"a\.txt is no UTF-8 text \(byte 0\): save it again as UTF-8"):
         open_reader(tmp_path / "a.avi@a.txt", resolve("ir"))
     np.save(tmp_path / "f.npy", np.zeros((5, 8, 8), np.uint8))
-    with pytest.raises(ValueError, match="has no frame rate of its own: write it into the cell, as in @0s"):
+    with pytest.raises(ValueError, match="has no frames per second of its own: write them into the cell, as in @0s"):
         open_reader(tmp_path / "f.npy@1s", resolve("ir"))
     readers = {
         "ir": open_reader(tmp_path / "a.avi@0s", SPECS["ir"]),

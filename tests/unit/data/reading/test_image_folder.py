@@ -26,7 +26,7 @@ def test_depth_is_sorted_by_number_and_keeps_16_bits(tmp_path: Path) -> None:
         _write(tmp_path / f"Depth-{number}.png", np.full((4, 6), 1000 * number, np.uint16))
     reader = ImageFolder(Cell(tmp_path), "depth", 30.0)
     frames = reader.read([0, 1, 2, 3, 3])
-    assert (reader.num_frames, reader.rate, frames.dtype, frames.shape) == (4, 30.0, np.uint16, (5, 4, 6, 1))
+    assert (reader.num_frames, reader.fps, frames.dtype, frames.shape) == (4, 30.0, np.uint16, (5, 4, 6, 1))
     assert frames[:, 0, 0, 0].tolist() == [1000, 2000, 9000, 10000, 10000]
 
 

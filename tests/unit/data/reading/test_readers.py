@@ -31,7 +31,7 @@ def test_mat_has_time_last_for_frames_and_joints_first_for_signals(tmp_path: Pat
 
     joints = rng.normal(size=(4, 3, 7))
     reader = open_reader(_mat(tmp_path / "s.mat", d_skel=joints), JOINTS)
-    assert (reader.num_frames, reader.rate) == (7, 30.0)
+    assert (reader.num_frames, reader.fps) == (7, 30.0)
     read = reader.read([0, 6])
     assert (read.dtype, read.shape) == (np.float32, (2, 2, 4, 3))
     np.testing.assert_allclose(read[:, 0], joints.transpose(2, 0, 1)[[0, 6]], rtol=1e-6)

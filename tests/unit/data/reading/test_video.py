@@ -26,7 +26,7 @@ def depth_frames() -> np.ndarray:
 def test_depth_video_is_lossless_and_any_frame_reads_alone(tmp_path: Path, depth_frames: np.ndarray) -> None:
     write_depth_video(tmp_path / "d.mkv", depth_frames, 30.0)
     reader = VideoReader(tmp_path / "d.mkv", "depth")
-    assert (reader.num_frames, reader.rate) == (12, 30.0)
+    assert (reader.num_frames, reader.fps) == (12, 30.0)
     read = reader.read([7, 7, 11])
     assert read.dtype == np.uint16
     np.testing.assert_array_equal(read[..., 0], depth_frames[[7, 7, 11]])
@@ -39,10 +39,10 @@ def test_color_and_gray_video_keep_their_frames_in_order(tmp_path: Path) -> None
     write_gray_video(tmp_path / "g.avi", gray, 15.0)
     write_color_video(tmp_path / "c.avi", color, 29.97)
     reader = VideoReader(tmp_path / "g.avi", "gray")
-    assert reader.rate == 15.0
+    assert reader.fps == 15.0
     np.testing.assert_allclose(reader.read([0, 5, 9])[..., 0], gray[[0, 5, 9]], atol=3)
     reader = VideoReader(tmp_path / "c.avi", "color")
-    assert reader.rate == pytest.approx(29.97)
+    assert reader.fps == pytest.approx(29.97)
     np.testing.assert_allclose(reader.read([2, 11]).astype(int), color[[2, 11]], atol=8)
     assert VideoReader(tmp_path / "c.avi", "flow").read([1]).shape == (1, 32, 24, 2)
 
@@ -59,7 +59,7 @@ def test_images_come_one_by_one_and_again_where_asked_twice(
 
 def test_video_whose_frames_depend_on_each_other_reads_the_same_frames_by_number(recordings: Path) -> None:
     reader = VideoReader(recordings / "ntu-sample" / "S001C001P001R001A001_rgb.avi", "color")
-    assert (reader.num_frames, reader.rate) == (103, 30.0)
+    assert (reader.num_frames, reader.fps) == (103, 30.0)
 
     together = reader.read([3, 40])[:, ::16, ::16]
     assert together.shape == (2, 68, 120, 3)
@@ -221,7 +221,7 @@ def test_the_video_beside_sound_is_found_by_the_index(tmp_path: Path) -> None:
     frames = np.repeat(np.arange(0, 240, 20, dtype=np.uint8), 32 * 24 * 3).reshape(12, 32, 24, 3)
     _avi_with_sound(tmp_path / "a.avi", frames)
     reader = VideoReader(tmp_path / "a.avi", "color")
-    assert (reader.direct, reader.num_frames, reader.rate, reader.size) == (True, 12, 30.0, (32, 24))
+    assert (reader.direct, reader.num_frames, reader.fps, reader.size) == (True, 12, 30.0, (32, 24))
     np.testing.assert_allclose(reader.read(range(12)).astype(int), _ffmpeg_frames(tmp_path / "a.avi"), atol=2)
 
 
