@@ -4,6 +4,7 @@ Each case spoils a world in which everything fits, so that nothing but its own m
 """
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -387,8 +388,41 @@ def _(w: World) -> list[str]:
     return w.train("--config", w.text("more.yaml", "optim:\n  epoch: 3\n"))
 
 
+@case("setting given twice", r"key 'lr' is given in line 2 and again in line 3: keep one")
+def _(w: World) -> list[str]:
+    return w.train("--config", w.text("more.yaml", "optim:\n  lr: 1\n  lr: 2\n"))
+
+
+words("setting that is infinite", r"optim\.warmup_epochs is inf", lambda w: w.train("--optim.warmup_epochs", ".inf"))
+words(
+    "setting that is no number",
+    r"weight_decay is nan: give a finite",
+    lambda w: w.train("--optim.weight_decay", ".nan"),
+)
+
+
+@case("setting in a file that is infinite", r"optim\.warmup_epochs")
+def _(w: World) -> list[str]:
+    return w.train("--config", w.text("more.yaml", "optim: {warmup_epochs: .inf}\n"))
+
+
+@case("settings file that never ends", r"settings file .*pipe does not exist \(or is no regular file\)")
+def _(w: World) -> list[str]:
+    os.mkfifo(w.tmp / "pipe")
+    return w.train("--config", str(w.tmp / "pipe"))
+
+
+@case(
+    "folder that is no run folder", r"holds notes\.txt and was not made by `actionmae train`: nothing in it is touched"
+)
+def _(w: World) -> list[str]:
+    w.text("run/notes.txt", "mine")
+    return w.train()
+
+
 @case("run folder in use", r"run .* is finished: go on with --resume true, start again with --overwrite true")
 def _(w: World) -> list[str]:
+    w.text("run/run.lock", "")
     w.text("run/model/config.json", "{}")
     return w.train()
 

@@ -50,7 +50,9 @@ def run(tmp_path_factory: pytest.TempPathFactory, config: Path) -> Path:
 
 def test_train_leaves_a_run_folder(run: Path) -> None:
     names = {path.name for path in run.iterdir() if not path.name.startswith("events.")}
-    wanted = "config.yaml metrics.csv checkpoints model scores.npz robustness.json robustness.csv robustness.md"
+    wanted = (
+        "run.lock config.yaml metrics.csv checkpoints model scores.npz robustness.json robustness.csv robustness.md"
+    )
     assert names == {*wanted.split(), "evaluation.json"}
     assert any(path.name.startswith("events.out.tfevents") for path in run.iterdir())
     provenance = json.loads((run / "model" / "config.json").read_text())["provenance"]

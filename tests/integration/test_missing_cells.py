@@ -23,6 +23,7 @@ from actionmae.nn.config import ClassifierConfig
 from actionmae.training.config import DataConfig, OptimConfig
 from actionmae.training.engine import EngineConfig
 from actionmae.training.loaders import read_clips, train_loader
+from actionmae.training.settings import TrainSettings
 from actionmae.training.train import train
 from helpers.builders import mixed_available, tiny_batch
 from helpers.tiny_models import tiny_classifier, vectors
@@ -155,11 +156,13 @@ def test_the_missing_rates_are_logged_and_written(
     with caplog.at_level(logging.INFO, logger="actionmae"):
         folder = train(
             tmp_path / "run",
-            data=data,
-            model=tiny(method),
-            method=MethodConfig(name=method, drop_per="sample"),
-            optim=OptimConfig(epochs=2),
-            engine=EngineConfig(accelerator="cpu", progress=False, threads=1),
+            TrainSettings(
+                data=data,
+                model=tiny(method),
+                method=MethodConfig(name=method, drop_per="sample"),
+                optim=OptimConfig(epochs=2),
+                engine=EngineConfig(accelerator="cpu", progress=False, threads=1),
+            ),
         )
     for name, rate in rates.items():
         assert f"{name} is missing in {100 * rate:.1f} % of the training clips" in caplog.text

@@ -14,6 +14,7 @@ from actionmae.nn.config import ClassifierConfig
 from actionmae.training.engine import EngineConfig
 from actionmae.training.loaders import DataConfig
 from actionmae.training.optim import OptimConfig
+from actionmae.training.settings import TrainSettings
 from actionmae.training.train import compile_encoders, train
 from helpers.builders import tiny_modalities
 from helpers.tiny_recordings import MODALITIES, write_recordings
@@ -43,7 +44,7 @@ def engine(**changes: object) -> EngineConfig:
 
 def test_it_learns(data: DataConfig, tmp_path: Path) -> None:
     optim = OptimConfig(lr=1e-2, epochs=12, schedule="cosine", clip_norm=1.0)
-    train(tmp_path / "run", data=data, model=TINY, optim=optim, engine=engine())
+    train(tmp_path / "run", TrainSettings(data=data, model=TINY, optim=optim, engine=engine()))
     top1 = {
         row["subset"]: row["top1"] for row in json.loads((tmp_path / "run" / "robustness.json").read_text())["rows"]
     }
@@ -53,7 +54,8 @@ def test_it_learns(data: DataConfig, tmp_path: Path) -> None:
 def test_bf16_and_best_epoch(data: DataConfig, tmp_path: Path) -> None:
     optim = OptimConfig(lr=1e-2, epochs=3)
     model = train(
-        tmp_path / "run", data=data, model=TINY, optim=optim, engine=engine(precision="bf16-mixed"), select="val"
+        tmp_path / "run",
+        TrainSettings(data=data, model=TINY, optim=optim, engine=engine(precision="bf16-mixed"), select="val"),
     )
     assert (model / "model.safetensors").is_file()
     assert (tmp_path / "run" / "checkpoints" / "best.pt").is_file()
@@ -61,7 +63,8 @@ def test_bf16_and_best_epoch(data: DataConfig, tmp_path: Path) -> None:
 
 def test_without_scoring_the_test_clips_stay_unseen(data: DataConfig, tmp_path: Path) -> None:
     model = train(
-        tmp_path / "run", data=data, model=TINY, optim=OptimConfig(epochs=1), engine=engine(save_every=5), score=False
+        tmp_path / "run",
+        TrainSettings(data=data, model=TINY, optim=OptimConfig(epochs=1), engine=engine(save_every=5), score=False),
     )
     assert not (tmp_path / "run" / "scores.npz").exists()
     assert "No test clips were scored" in (model / "README.md").read_text()
@@ -70,7 +73,10 @@ def test_without_scoring_the_test_clips_stay_unseen(data: DataConfig, tmp_path: 
 
 def test_divergence_is_one_sentence(data: DataConfig, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"the loss of epoch \d is nan: training diverged; lower optim.lr"):
-        train(tmp_path / "run", data=data, model=TINY, optim=OptimConfig(lr=1e30, epochs=5), engine=engine())
+        train(
+            tmp_path / "run",
+            TrainSettings(data=data, model=TINY, optim=OptimConfig(lr=1e30, epochs=5), engine=engine()),
+        )
 
 
 def test_an_interruption_arrives(data: DataConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +87,7 @@ def test_an_interruption_arrives(data: DataConfig, tmp_path: Path, monkeypatch: 
     handler = signal.getsignal(signal.SIGINT)
     try:
         with pytest.raises(KeyboardInterrupt):
-            train(tmp_path / "run", data=data, model=TINY, engine=engine())
+            train(tmp_path / "run", TrainSettings(data=data, model=TINY, engine=engine()))
     finally:
         signal.signal(signal.SIGINT, handler)  # Lightning ignores further ones
     assert not (tmp_path / "run" / "model").exists()
@@ -91,7 +97,10 @@ def test_a_machine_without_the_accelerator_is_one_sentence(data: DataConfig, tmp
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     with pytest.raises(ValueError, match="this machine cannot run engine"):
-        train(tmp_path / "run", data=data, model=TINY, engine=EngineConfig(accelerator="gpu", progress=False))
+        train(
+            tmp_path / "run",
+            TrainSettings(data=data, model=TINY, engine=EngineConfig(accelerator="gpu", progress=False)),
+        )
 
 
 def test_fine_tuning_from_specialists_is_written_down(data: DataConfig, tmp_path: Path) -> None:
@@ -102,9 +111,12 @@ def test_fine_tuning_from_specialists_is_written_down(data: DataConfig, tmp_path
         run = tmp_path / str(modality["name"])
         method = MethodConfig(name="plain")
         optim = OptimConfig(epochs=1)
-        specialists.append(train(run, data=only, model=plain, method=method, optim=optim, engine=engine()))
+        specialists.append(
+            train(run, TrainSettings(data=only, model=plain, method=method, optim=optim, engine=engine()))
+        )
     model = train(
-        tmp_path / "run", data=data, model=TINY, optim=OptimConfig(epochs=1), engine=engine(), init=specialists
+        tmp_path / "run",
+        TrainSettings(data=data, model=TINY, optim=OptimConfig(epochs=1), engine=engine(), init=tuple(specialists)),
     )
     done = json.loads((model / "config.json").read_text())["provenance"]["initialised"]
     assert done["loaded"] == {

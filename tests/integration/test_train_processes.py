@@ -14,6 +14,7 @@ from actionmae.nn.config import ClassifierConfig
 from actionmae.training.engine import EngineConfig
 from actionmae.training.loaders import DataConfig
 from actionmae.training.optim import OptimConfig
+from actionmae.training.settings import TrainSettings
 from actionmae.training.train import train
 from helpers.rows import clip_row
 from helpers.tiny_recordings import CLASSES, MODALITIES, write_recordings
@@ -53,12 +54,14 @@ def test_two_processes_train_when_one_lacks_a_modality(tmp_path: Path) -> None:
     manifest = write_lopsided(tmp_path / "recordings")
     model = train(
         tmp_path / "run",
-        data=DataConfig(manifest=manifest, modalities=MODALITIES, batch_size=1),
-        model=TINY,
-        method=MethodConfig(),
-        optim=OptimConfig(lr=1e-2, epochs=3),
-        engine=EngineConfig(accelerator="cpu", devices=2, strategy="ddp_fork", progress=False, threads=1),
-        select="val",
+        TrainSettings(
+            data=DataConfig(manifest=manifest, modalities=MODALITIES, batch_size=1),
+            model=TINY,
+            method=MethodConfig(),
+            optim=OptimConfig(lr=1e-2, epochs=3),
+            engine=EngineConfig(accelerator="cpu", devices=2, strategy="ddp_fork", progress=False, threads=1),
+            select="val",
+        ),
     )
     lines = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
     assert len(lines) == 1 + 3
@@ -72,10 +75,12 @@ def test_scores_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> None
     manifest = write_recordings(tmp_path / "recordings", missing=True)
     model = train(
         tmp_path / "run",
-        data=DataConfig(manifest=manifest, modalities=MODALITIES, batch_size=8),
-        model=TINY,
-        optim=OptimConfig(lr=1e-2, epochs=2),
-        engine=EngineConfig(accelerator="cpu", progress=False, threads=1),
+        TrainSettings(
+            data=DataConfig(manifest=manifest, modalities=MODALITIES, batch_size=8),
+            model=TINY,
+            optim=OptimConfig(lr=1e-2, epochs=2),
+            engine=EngineConfig(accelerator="cpu", progress=False, threads=1),
+        ),
     )
     one, _ = evaluate_model(model, manifest, out=tmp_path / "one", accelerator="cpu", batch_size=4)
     two, curves = evaluate_model(
@@ -99,7 +104,9 @@ def test_sync_batchnorm_is_refused_where_a_process_may_lack_a_modality(tmp_path:
     with pytest.raises(ValueError, match=r"engine.sync_batchnorm cannot be used, inertial is missing"):
         train(
             tmp_path / "run",
-            data=DataConfig(manifest=manifest, modalities=MODALITIES),
-            model=TINY,
-            engine=EngineConfig(sync_batchnorm=True, devices=2),
+            TrainSettings(
+                data=DataConfig(manifest=manifest, modalities=MODALITIES),
+                model=TINY,
+                engine=EngineConfig(sync_batchnorm=True, devices=2),
+            ),
         )

@@ -1,20 +1,25 @@
 """A resumed run has the bits of an uninterrupted one; a real kill included."""
 
 import multiprocessing
+import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from actionmae.methods import MethodConfig
+from actionmae.methods import MethodConfig, Supervised
 from actionmae.nn.config import ClassifierConfig
 from actionmae.training.engine import EngineConfig
 from actionmae.training.loaders import DataConfig
 from actionmae.training.optim import OptimConfig
+from actionmae.training.run_folder import RunFolder
+from actionmae.training.settings import TrainSettings
 from actionmae.training.train import train
 from helpers.tiny_recordings import MODALITIES, write_recordings
 
@@ -32,14 +37,16 @@ TINY = ClassifierConfig(
 )
 
 
-def run_training(manifest: Path, run: Path, *, epochs: int, **options: object) -> Path:
+def run_training(manifest: Path, run: Path, *, epochs: int, seed: int = 0, **options: bool) -> Path:
     return train(
         run,
-        data=DataConfig(manifest=manifest, modalities=MODALITIES, batch_size=5, cache=True),
-        model=TINY,
-        method=MethodConfig(),
-        optim=OptimConfig(lr=1e-2, epochs=epochs, schedule="linear", step_epochs=3),
-        engine=EngineConfig(accelerator="cpu", progress=False, accumulate=2, threads=1),
+        TrainSettings(
+            data=DataConfig(manifest=manifest, modalities=MODALITIES, batch_size=5, cache=True),
+            model=TINY,
+            method=MethodConfig(),
+            optim=OptimConfig(lr=1e-2, epochs=epochs, schedule="linear", step_epochs=3),
+            engine=EngineConfig(accelerator="cpu", progress=False, accumulate=2, threads=1, seed=seed),
+        ),
         **options,
     )
 
@@ -77,10 +84,12 @@ def test_another_seed_gives_other_weights(tmp_path: Path) -> None:
     runs = [
         train(
             tmp_path / str(seed),
-            data=DataConfig(manifest=manifest, modalities=MODALITIES),
-            model=TINY,
-            optim=OptimConfig(epochs=1),
-            engine=EngineConfig(accelerator="cpu", progress=False, seed=seed, threads=1),
+            TrainSettings(
+                data=DataConfig(manifest=manifest, modalities=MODALITIES),
+                model=TINY,
+                optim=OptimConfig(epochs=1),
+                engine=EngineConfig(accelerator="cpu", progress=False, seed=seed, threads=1),
+            ),
         )
         for seed in (0, 1)
     ]
@@ -127,10 +136,122 @@ def test_a_run_in_the_way_is_refused(tmp_path: Path) -> None:
     stranger.write_text("mine")
     run_training(manifest, tmp_path / "run", epochs=1, overwrite=True)
     assert stranger.read_text() == "mine"
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+Spoil = Callable[[Path, pytest.MonkeyPatch], None]
+
+
+def repeat_a_sample(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest.write_text(manifest.read_text().replace("clip1,", "clip0,", 1))
-    with pytest.raises(ValueError, match="has sample 'clip0' twice"):
-        run_training(manifest, tmp_path / "run", epochs=1, overwrite=True)
-    assert (tmp_path / "run" / "model" / "model.safetensors").is_file(), "bad input removes no earlier run"
+
+
+def break_a_recording(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (manifest.parent / "clip23_inertial.npy").write_text("no recording")
+
+
+def interrupt(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def step(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Supervised, "step", step)
+
+
+@pytest.mark.parametrize("spoil", [repeat_a_sample, break_a_recording, interrupt])
+def test_a_run_is_replaced_when_its_successor_has_begun(
+    tmp_path: Path, spoil: Spoil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until an epoch of the new run is over, the old one stays as it was, to the bit."""
+    manifest = write_recordings(tmp_path / "recordings")
+    run_training(manifest, tmp_path / "run", epochs=1)
+    before = content(tmp_path / "run")
+    spoil(manifest, monkeypatch)
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises((ValueError, KeyboardInterrupt)):
+        run_training(manifest, tmp_path / "run", epochs=2, overwrite=True)
+    signal.signal(signal.SIGINT, handler)  # Lightning ignores further ones
+    assert content(tmp_path / "run") == before
+
+
+def test_a_run_is_not_replaced_by_one_that_this_machine_cannot_train(tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    manifest = write_recordings(tmp_path / "recordings")
+    run_training(manifest, tmp_path / "run", epochs=1)
+    before = content(tmp_path / "run")
+    settings = TrainSettings.from_yaml(tmp_path / "run" / "config.yaml")
+    with pytest.raises(ValueError, match="this machine cannot run"):
+        train(
+            tmp_path / "run",
+            replace(settings, engine=replace(settings.engine, accelerator="gpu", progress=True)),
+            overwrite=True,
+        )
+    assert content(tmp_path / "run") == before
+
+
+def test_a_replaced_run_leaves_nothing_behind(tmp_path: Path) -> None:
+    manifest = write_recordings(tmp_path / "recordings")
+    for epochs in (3, 1):
+        run_training(manifest, tmp_path / "run", epochs=epochs, overwrite=True)
+    assert len((tmp_path / "run" / "metrics.csv").read_text().splitlines()) == 1 + 1
+    assert len(list((tmp_path / "run").glob("events.*"))) == 1
+    events = EventAccumulator(str(tmp_path / "run"))
+    events.Reload()
+    assert len(events.Scalars("step/loss")) == 1, "the curve has the first epoch, too"
+
+
+def test_of_simultaneous_starts_one_trains(tmp_path: Path) -> None:
+    manifest = write_recordings(tmp_path / "recordings")
+    context = multiprocessing.get_context("fork")
+    starts = [
+        context.Process(target=run_training, args=(manifest, tmp_path / "run"), kwargs={"epochs": 2, "seed": seed})
+        for seed in range(3)
+    ]
+    for start in starts:
+        start.start()
+    for start in starts:
+        start.join()
+    assert sorted(start.exitcode for start in starts) == [0, 1, 1]
+    seed = [start.exitcode for start in starts].index(0)
+    assert TrainSettings.from_yaml(tmp_path / "run" / "config.yaml").engine.seed == seed
+    assert [path.name for path in (tmp_path / "run").iterdir() if path.name.endswith(".tmp")] == []
+
+
+@pytest.mark.parametrize("options", [{"resume": True}, {"overwrite": True}, {}])
+def test_nothing_is_done_beside_a_live_run(tmp_path: Path, options: dict[str, bool]) -> None:
+    manifest = write_recordings(tmp_path / "recordings")
+    run_training(manifest, tmp_path / "run", epochs=1)
+    before = content(tmp_path / "run")
+    with (
+        RunFolder(tmp_path / "run").locked(),
+        pytest.raises(ValueError, match=r"another process trains in run .*: wait for it, or choose another --run"),
+    ):
+        run_training(manifest, tmp_path / "run", epochs=2, **options)
+    assert content(tmp_path / "run") == before
+
+
+def test_resume_with_other_clips_is_refused(tmp_path: Path) -> None:
+    manifest = write_recordings(tmp_path / "recordings")
+    run_training(manifest, tmp_path / "run", epochs=1)
+    manifest.write_text("".join(line for line in manifest.open() if not line.startswith("clip5,")))
+    with pytest.raises(ValueError, match=r"are not those that run .* was started with .*: restore the manifest"):
+        run_training(manifest, tmp_path / "run", epochs=2, resume=True)
+
+
+def test_an_extended_run_that_was_killed_before_its_model_is_not_finished(tmp_path: Path) -> None:
+    manifest = write_recordings(tmp_path / "recordings")
+    run_training(manifest, tmp_path / "run", epochs=1)
+    model = tmp_path / "run" / "model"
+    model.rename(tmp_path / "early")
+    run_training(manifest, tmp_path / "run", epochs=2, resume=True)
+    late = weights(model)
+    shutil.rmtree(model)
+    (tmp_path / "early").rename(model)
+    run_training(manifest, tmp_path / "run", epochs=2, resume=True)
+    assert all(torch.equal(tensor, late[name]) for name, tensor in weights(model).items())
 
 
 def test_resume_with_other_settings_is_refused(tmp_path: Path) -> None:
@@ -139,8 +260,10 @@ def test_resume_with_other_settings_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"was started with optim.lr 0.01, now it is 0.0001: resume with the same"):
         train(
             tmp_path / "run",
-            data=DataConfig(manifest=manifest, modalities=MODALITIES, batch_size=5, cache=True),
-            model=TINY,
-            optim=OptimConfig(epochs=2, schedule="linear", step_epochs=3),
+            TrainSettings(
+                data=DataConfig(manifest=manifest, modalities=MODALITIES, batch_size=5, cache=True),
+                model=TINY,
+                optim=OptimConfig(epochs=2, schedule="linear", step_epochs=3),
+            ),
             resume=True,
         )

@@ -1,7 +1,10 @@
 """A verb's words → the typed arguments of its function; what does not fit becomes one sentence."""
 
 import inspect
+import json
+import sys
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_origin
 
@@ -15,7 +18,8 @@ def parse(verb: Callable[..., Any], words: list[str]) -> dict[str, Any]:
     """Typed arguments of a verb.
 
     Parameters before the `*` of its signature are given by position: one with a default may be left out, a list takes
-    one word or more. All others are flags.
+    one word or more. All others are flags. A parameter whose annotation is the name of a settings class (as a string,
+    so that its module is imported only now) stands for one flag for each field of that class.
 
     Args:
         verb: A documented function.
@@ -26,22 +30,32 @@ def parse(verb: Callable[..., Any], words: list[str]) -> dict[str, Any]:
     """
     import jsonargparse
 
+    from actionmae.core.settings_files import list_arguments, new_parser
+
     # jsonargparse looks a function's name up in all parent packages, and to find `actionmae.train` imports Lightning.
     verb.__qualname__ = f"{verb.__name__} (verb)"
-    parser = jsonargparse.ArgumentParser(
-        prog=f"actionmae {verb.__name__}", description=summary(verb), exit_on_error=False
-    )
-    parser.add_argument("--config", action="config", help="YAML file with any of the arguments below")
+    parser = new_parser(prog=f"actionmae {verb.__name__}", description=summary(verb))
     parameters = inspect.signature(verb).parameters
-    by_position = [each for each in parameters.values() if each.kind is each.POSITIONAL_OR_KEYWORD]
+    classes = {name: _settings_class(verb, each.annotation) for name, each in parameters.items() if _names_class(each)}
+    by_position = [
+        each for each in parameters.values() if each.kind is each.POSITIONAL_OR_KEYWORD and each.name not in classes
+    ]
     _add_by_position(parser, by_position, inspect.getdoc(verb) or "")
-    parser.add_function_arguments(verb, skip={each.name for each in by_position})
+    for settings in classes.values():
+        parser.add_class_arguments(settings)
+    parser.add_function_arguments(verb, skip={*classes, *(each.name for each in by_position)})
     switches = {f"--{name}" for name, parameter in parameters.items() if parameter.annotation is bool}
+    flags = _in_order(words, switches, {f"--{name}" for name in list_arguments(parser)})
     try:
-        parsed = parser.instantiate(parser.parse_args(_in_order(words, switches)))
+        parsed = parser.instantiate(parser.parse_args(flags))
     except jsonargparse.ArgumentError as error:
         raise ValueError(f"{sentence(error)} (actionmae {verb.__name__} --help lists all arguments)") from error
-    return {name: parsed[name] for name in parameters}
+    return {
+        name: classes[name](**{each.name: parsed[each.name] for each in fields(classes[name])})
+        if name in classes
+        else parsed[name]
+        for name in parameters
+    }
 
 
 def summary(verb: Callable[..., Any]) -> str:
@@ -53,6 +67,14 @@ def sentence(error: BaseException) -> str:
     """An error's message on one line."""
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     return " ".join(text.split()) or type(error).__name__
+
+
+def _names_class(parameter: inspect.Parameter) -> bool:
+    return isinstance(parameter.annotation, str)
+
+
+def _settings_class(verb: Callable[..., Any], name: str) -> Any:
+    return getattr(sys.modules[verb.__module__], name)
 
 
 def _add_by_position(parser: "ArgumentParser", parameters: list[inspect.Parameter], doc: str) -> None:
@@ -69,10 +91,10 @@ def _add_by_position(parser: "ArgumentParser", parameters: list[inspect.Paramete
         parser.add_argument(each.name, type=kind, help=texts.get(each.name), **options)
 
 
-def _in_order(words: list[str], switches: set[str]) -> list[str]:
+def _in_order(words: list[str], switches: set[str], lists: set[str]) -> list[str]:
     """Words given by position, then flags with their values: argparse takes no more words by position after a flag.
 
-    A switch alone, `--frame-loss`, means `--frame_loss true`.
+    A switch alone, `--frame-loss`, means `--frame_loss true`; one value does where a list may stand.
     """
     by_position: list[str] = []
     flags: list[str] = []
@@ -84,11 +106,18 @@ def _in_order(words: list[str], switches: set[str]) -> list[str]:
             continue
         name, equals, value = word.partition("=")
         name = name[:2] + name[2:].replace("-", "_")
-        flags.append(name + equals + value)
-        if equals or name in _NO_VALUE:
+        flags.append(name)
+        if name in _NO_VALUE:
             continue
-        if name in switches and (not left or left[-1].lower() not in ("true", "false")):
+        if name in switches and not equals and (not left or left[-1].lower() not in ("true", "false")):
             flags.append("true")
-        elif left:
-            flags.append(left.pop())
+        elif equals or left:
+            given = value if equals else left.pop()
+            flags.append(_as_list(given) if name in lists else given)
     return by_position + flags
+
+
+def _as_list(word: str) -> str:
+    if word.startswith(("[", "null")):
+        return word
+    return f"[{word}]" if word.startswith("{") else json.dumps([word])

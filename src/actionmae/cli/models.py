@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from actionmae.cli.progress import ClipCounter
+from actionmae.core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from actionmae.methods.config import MethodConfig
-    from actionmae.nn.config import ClassifierConfig
-    from actionmae.training.config import DataConfig, OptimConfig
-    from actionmae.training.engine import EngineConfig
+    from actionmae.training.settings import TrainSettings
+
+__getattr__ = lazy_names("actionmae", {"TrainSettings": "training.settings"})
 
 Split = Literal["train", "val", "test", "all"]
 
@@ -34,56 +34,18 @@ def demo(
             print(line, flush=True)
 
 
-def train(
-    *,
-    run: Path,
-    data: "DataConfig",
-    model: "ClassifierConfig",
-    method: "MethodConfig",
-    optim: "OptimConfig",
-    engine: "EngineConfig",
-    init: list[Path] | None = None,
-    init_parts: Literal["all", "encoders", "space"] = "all",
-    freeze_init: bool = False,
-    select: Literal["last", "val"] = "last",
-    score: bool = True,
-    resume: bool = False,
-    overwrite: bool = False,
-) -> None:
+def train(settings: "TrainSettings", *, run: Path, resume: bool = False, overwrite: bool = False) -> None:
     """Train a classifier; leaves settings, metrics, checkpoints, the robustness report and model/ in the run folder.
 
     Args:
-        run: The run folder.
-        data: Which clips.
-        model: Architecture.
-        method: What is optimised.
-        optim: Optimiser and schedule.
-        engine: Devices, precision, seed.
-        init: Model folders to fine-tune from: one gives all that fits, several give their encoders.
-        init_parts: What is taken from them: all, encoders (space and time) or space.
-        freeze_init: Train only the rest.
-        select: Which epoch is the result: the last, or the best on the validation clips.
-        score: Score the test clips at the end.
+        settings: All that decides what is trained.
+        run: The run folder: new, empty, or one of an earlier run.
         resume: Go on from the last checkpoint, if there is one.
-        overwrite: Replace an earlier run in this folder.
+        overwrite: Replace an earlier run in this folder, as soon as the new one has finished an epoch.
     """
     from actionmae.training.train import train as run_training
 
-    folder = run_training(
-        run,
-        data=data,
-        model=model,
-        method=method,
-        optim=optim,
-        engine=engine,
-        init=tuple(init or ()),
-        init_parts=init_parts,
-        freeze_init=freeze_init,
-        select=select,
-        score=score,
-        resume=resume,
-        overwrite=overwrite,
-    )
+    folder = run_training(run, settings, resume=resume, overwrite=overwrite)
     table = folder.parent / "robustness.json"
     if table.is_file():
         from actionmae.evaluation.table import RobustnessTable

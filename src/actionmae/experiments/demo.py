@@ -21,6 +21,7 @@ from actionmae.report.runs import report_runs
 from actionmae.synthetic import render_dataset
 from actionmae.training.config import DataConfig, OptimConfig
 from actionmae.training.engine import EngineConfig
+from actionmae.training.settings import TrainSettings
 from actionmae.training.train import train
 
 log = logging.getLogger(__name__)
@@ -107,10 +108,9 @@ def train_demo_model(name: str, run: Path, manifest: Path, *, epochs: int, frame
     """Train "fusion" (plain transformer fusion) or "actionmae" (with token heads); all else is equal."""
     action_mae = name == "actionmae"
     sensors = tuple({"name": sensor, "shape": [3, frame_size, frame_size], "num_frames": 8} for sensor in SENSORS)
-    return train(
-        run,
-        # The settings of configs/utd_mhad, chosen on other recordings; but for weaker colour jitter: with the default
-        # a network this small, trained from scratch, learns nothing from RGB.
+    # The settings of configs/utd_mhad, chosen on other recordings; but for weaker colour jitter: with the default a
+    # network this small, trained from scratch, learns nothing from RGB.
+    settings = TrainSettings(
         data=DataConfig(
             manifest=manifest,
             protocol=PROTOCOL,
@@ -132,8 +132,8 @@ def train_demo_model(name: str, run: Path, manifest: Path, *, epochs: int, frame
         else MethodConfig(name="plain"),
         optim=OptimConfig(lr=1e-3, weight_decay=1e-2, epochs=epochs, schedule="cosine", warmup_epochs=2.0),
         engine=EngineConfig(accelerator="auto", seed=seed),
-        overwrite=True,
     )
+    return train(run, settings, overwrite=True)
 
 
 def _table(run: Path) -> RobustnessTable:

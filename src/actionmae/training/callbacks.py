@@ -10,13 +10,14 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from actionmae.data.manifest import ClipRow
+from actionmae.core.files import atomic_write
 from actionmae.evaluation.scores import SubsetScores, merge
 from actionmae.evaluation.table import RobustnessTable
 from actionmae.inference.scoring import ClipScorer
-from actionmae.training.config import DataConfig
+from actionmae.training.loaders import TrainingClips
 from actionmae.training.module import TrainingModule
 from actionmae.training.run_folder import History, RunFolder
+from actionmae.training.settings import TrainSettings
 
 log = logging.getLogger(__name__)
 
@@ -29,42 +30,33 @@ class EpochEnd(Callback):
 
     Args:
         run: Where.
-        val: Validation clips; may be empty.
-        data: How they are loaded.
-        keep_best: Keep the weights of the best epoch.
-        save_every: Epochs between two checkpoints.
-        log_every: Steps between two points of the loss curve.
+        settings: Of the run.
+        clips: Those of the manifest.
+        resume: The run goes on from a checkpoint, if there is one; otherwise an earlier run in the folder is replaced
+            when the first epoch is over: until then the new one may still fail.
     """
 
-    def __init__(
-        self,
-        run: RunFolder,
-        *,
-        val: Sequence[ClipRow],
-        data: DataConfig,
-        keep_best: bool,
-        save_every: int,
-        log_every: int,
-    ) -> None:
-        self.run, self.val, self.data = run, val, data
-        self.keep_best, self.save_every, self.log_every = keep_best, save_every, log_every
+    def __init__(self, run: RunFolder, *, settings: TrainSettings, clips: TrainingClips, resume: bool) -> None:
+        self.run, self.settings, self.clips, self.resume = run, settings, clips, resume
         self.scorer: ClipScorer | None = None
+        self.writer: SummaryWriter | None = None
+        self.points: list[tuple[float, int, float]] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Open the logs; rows of epochs that will be trained again are forgotten."""
+        """Prepare validation and the logs."""
         assert isinstance(pl_module, TrainingModule)
-        shard = self.val[trainer.global_rank :: trainer.world_size]
+        data = self.settings.data
+        shard = self.clips.splits.val[trainer.global_rank :: trainer.world_size]
         if shard:
             self.scorer = ClipScorer(
                 shard,
                 pl_module.method.model,
-                batch_size=self.data.eval_batch_size,
-                num_workers=self.data.num_workers,
-                cache=self.data.cache,
+                batch_size=data.eval_batch_size,
+                num_workers=data.num_workers,
+                cache=data.cache,
             )
-        if trainer.is_global_zero:
-            self.history = History(self.run.metrics, epochs=trainer.current_epoch)
-            self.writer = SummaryWriter(str(self.run.path), purge_step=trainer.global_step)
+        if trainer.is_global_zero and (self.resume or not self.run.begun):
+            self._begin(trainer.current_epoch, trainer.global_step)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
@@ -74,9 +66,10 @@ class EpochEnd(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """A point of the loss curve now and then: fetching it waits for the device."""
-        if trainer.is_global_zero and batch_idx % self.log_every == 0:
+        if trainer.is_global_zero and batch_idx % self.settings.engine.log_every == 0:
             loss: Tensor = outputs["loss"]
-            self.writer.add_scalar("step/loss", loss.item(), trainer.global_step)
+            self.points.append((loss.item(), trainer.global_step, time.time()))
+            self._write_points()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Validate, record, save."""
@@ -91,28 +84,27 @@ class EpochEnd(Callback):
         row = {"epoch": trainer.current_epoch, "step": trainer.global_step, "seconds": round(seconds, 3)}
         row |= {"lr": trainer.optimizers[0].param_groups[0]["lr"], **means, **self._validate(trainer, pl_module)}
         if trainer.is_global_zero:
+            writer = self.writer or self._begin(0, 0)
             self.history.append(row)
             for name, value in row.items():
-                self.writer.add_scalar(name, value, trainer.global_step)
-            if self.keep_best and self.history.is_best(BEST):
-                beside = self.run.best.with_suffix(".tmp")
-                beside.parent.mkdir(exist_ok=True)
-                torch.save(pl_module.method.model.state_dict(), beside)
-                beside.replace(self.run.best)
+                writer.add_scalar(name, value, trainer.global_step)
+            if self.settings.select == "val" and self.history.is_best(BEST):
+                with atomic_write(self.run.best) as unfinished:
+                    torch.save(pl_module.method.model.state_dict(), unfinished)
         done = trainer.current_epoch + 1
-        if done % self.save_every == 0 or done == trainer.max_epochs:
-            self._save(trainer)
+        if done % self.settings.engine.save_every == 0 or done == trainer.max_epochs:
+            trainer.save_checkpoint(self.run.last, weights_only=False)  # all processes take part
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Close the logs; say how much was missing."""
         assert isinstance(pl_module, TrainingModule)
-        if trainer.is_global_zero:
+        if self.writer is not None:
             self.writer.close()
             log_missing_rates(pl_module.meter.last, pl_module.method.model.modalities.names)
 
     def _validate(self, trainer: Trainer, module: TrainingModule) -> dict[str, float]:
         """Top-1 of the full set and mean over the subsets, in percent, over the shards of all processes."""
-        if not self.val:
+        if not self.clips.splits.val:
             return {}
         scores: SubsetScores | None = None
         if self.scorer is not None:
@@ -127,12 +119,32 @@ class EpochEnd(Callback):
         values = {f"val/top1/{subset}": value for subset, value in top1.items()}
         return {**values, BEST: sum(top1.values()) / len(top1)}
 
-    def _save(self, trainer: Trainer) -> None:
-        """All processes take part; the file is written beside and renamed."""
-        beside = self.run.last.with_suffix(".tmp")
-        trainer.save_checkpoint(beside, weights_only=False)
-        if trainer.is_global_zero:
-            beside.replace(self.run.last)
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Remember which clips the weights were trained on."""
+        checkpoint["clips"] = self.clips.digest()
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Refuse to go on with others."""
+        if checkpoint.get("clips") != self.clips.digest():
+            raise ValueError(
+                f"the clips of {self.settings.data.manifest} are not those that run {self.run.path} was started with "
+                "(samples, labels, modalities, classes): restore the manifest, or choose another --run"
+            )
+
+    def _begin(self, epoch: int, step: int) -> SummaryWriter:
+        """An earlier run goes now; rows of epochs that will be trained again are forgotten."""
+        self.run.begin(self.settings, resume=self.resume)
+        self.history = History(self.run.metrics, epochs=epoch)
+        self.writer = SummaryWriter(str(self.run.path), purge_step=step)
+        self._write_points()
+        return self.writer
+
+    def _write_points(self) -> None:
+        """The loss curve's points so far, once there is a place for them."""
+        if self.writer is not None:
+            for loss, step, moment in self.points:
+                self.writer.add_scalar("step/loss", loss, step, walltime=moment)
+            self.points.clear()
 
 
 def log_missing_rates(means: Mapping[str, float], names: Sequence[str]) -> None:

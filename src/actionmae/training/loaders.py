@@ -4,6 +4,8 @@ The order of an epoch is a function of (seed, epoch), a clip's draws are a funct
 run sees what an uninterrupted one would have seen, with any number of workers.
 """
 
+import hashlib
+import json
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -45,6 +47,13 @@ class TrainingClips:
         """Per modality, the share of training clips that lack it, 0–1."""
         rows = self.splits.train
         return {name: sum(name not in row.files for row in rows) / len(rows) for name in self.modalities.names}
+
+    def digest(self) -> str:
+        """Equal for the same training and validation clips, wherever they lie."""
+        parts = (self.splits.train, self.splits.val)
+        rows = [[(row.sample, row.label, sorted(row.files)) for row in part] for part in parts]
+        what = json.dumps([self.modalities.to_list(), self.classes, rows])
+        return hashlib.sha256(what.encode()).hexdigest()
 
 
 def read_clips(config: DataConfig) -> TrainingClips:

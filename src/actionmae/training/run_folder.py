@@ -1,39 +1,58 @@
-"""The run folder: config.yaml, metrics.csv, TensorBoard events, checkpoints/, and at the end the report and model/."""
+"""The run folder: run.lock, config.yaml, metrics.csv, TensorBoard events, checkpoints/, at last the report and model/.
+
+`run.lock` marks a folder as a run's. Only there is anything ever removed, and only what a run or `evaluate` writes.
+"""
 
 import csv
-import dataclasses
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from actionmae.core.files import atomic_write, exclusive, write_text
+from actionmae.core.json_files import read_json
+from actionmae.training.settings import TrainSettings, flat
+
 log = logging.getLogger(__name__)
 
 _OURS = (
-    "config.yaml",
-    "metrics.csv",
-    "events.out.tfevents.*",
-    "checkpoints",
     "model",
-    "robustness.*",
+    "model.old",
+    "model*.tmp",
+    "checkpoints",
+    "evaluation",
+    "robustness.json",
+    "robustness.csv",
+    "robustness.md",
     "scores.npz",
     "evaluation.json",
+    "metrics.csv",
+    "events.out.tfevents.*",
+    "config.yaml",
 )
+_FREE = ("optim.epochs", "score", "data.manifest", "data.num_workers", "data.cache", "data.eval_batch_size")
+"""What may change when a run is resumed, and every `engine` setting but the seed: clips are compared by themselves."""
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Names inside a run folder.
+    """Names inside a run folder, and who may write there.
 
     Attributes:
         path: The folder.
     """
 
     path: Path
+
+    @property
+    def lock(self) -> Path:
+        """Held while a process trains; its presence marks a run folder."""
+        return self.path / "run.lock"
 
     @property
     def config(self) -> Path:
@@ -66,13 +85,33 @@ class RunFolder:
         return (self.model / "config.json").is_file()
 
     @property
-    def epochs_done(self) -> int:
-        """Epochs in metrics.csv."""
-        if not self.metrics.is_file():
-            return 0
-        return max(0, len(self.metrics.read_text(encoding="utf-8").splitlines()) - 1)
+    def begun(self) -> bool:
+        """Whether there is a result or a checkpoint."""
+        return self.finished or self.last.is_file()
 
-    def check(self, settings: Mapping[str, Any], *, resume: bool, overwrite: bool) -> None:
+    @property
+    def trained_epochs(self) -> int:
+        """Epochs after which the finished model was written; 0 without one."""
+        return read_json(self.model / "config.json", _Model, writer="train").epochs if self.finished else 0
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes out; the folder is made if needed, and goes again if nothing was written.
+
+        Raises:
+            ValueError: If it has a content and is no run folder, or another process trains in it.
+        """
+        self._check_ours()
+        with exclusive(self.lock, f"another process trains in run {self.path}: wait for it, or choose another --run"):
+            try:
+                yield
+            finally:
+                if not any(path != self.lock for path in self.path.iterdir()):
+                    self.lock.unlink()
+                    with suppress(OSError):  # somebody has just come in
+                        self.path.rmdir()
+
+    def check(self, settings: TrainSettings, *, resume: bool, overwrite: bool) -> None:
         """Refuse a run that must not be written here; nothing is touched.
 
         Raises:
@@ -80,43 +119,52 @@ class RunFolder:
         """
         if resume and overwrite:
             raise ValueError("resume and overwrite were both given: resume goes on, overwrite starts again; choose one")
-        started = self.finished or self.last.exists()
-        if started and not resume and not overwrite:
+        if self.begun and resume:
+            self._check_same(settings)
+        elif self.begun and not overwrite:
             state = "is finished" if self.finished else "was begun"
             raise ValueError(
                 f"run {self.path} {state}: go on with --resume true, start again with --overwrite true, "
                 "or choose another --run"
             )
-        if started and resume:
-            self._check_same(settings)
 
-    def begin(self, settings: Mapping[str, Any], *, resume: bool) -> None:
-        """Make the folder ready for a run with these settings and write them down; an earlier run goes now."""
+    def begin(self, settings: TrainSettings, *, resume: bool) -> None:
+        """Write down the settings of the run that is now trained here; without `resume` an earlier run goes."""
         if not resume:
             self._clear()
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_text(self.config, yaml.safe_dump(plain(settings), sort_keys=False, allow_unicode=True))
+        write_text(self.config, yaml.safe_dump(settings.to_dict(), sort_keys=False, allow_unicode=True))
 
-    def _check_same(self, settings: Mapping[str, Any]) -> None:
-        """Only the number of epochs and the machine may differ."""
+    def _check_ours(self) -> None:
+        if self.lock.is_file() or not self.path.exists():
+            return
+        if not self.path.is_dir():
+            raise ValueError(f"run {self.path} is a file: name a folder")
+        content = next(self.path.iterdir(), None)
+        if content is not None and content != self.lock:
+            raise ValueError(
+                f"folder {self.path.resolve()} holds {content.name} and was not made by `actionmae train`: nothing in "
+                "it is touched; choose a new folder for --run"
+            )
+
+    def _check_same(self, settings: TrainSettings) -> None:
+        """Only the number of epochs, the place of the clips and the machine may differ."""
         if not self.config.is_file():
             raise ValueError(f"run {self.path} has no config.yaml: start again with --overwrite true")
-        before = _flatten(yaml.safe_load(self.config.read_text(encoding="utf-8")))
-        now = _flatten(plain(settings))
-        free = {"optim.epochs", *(key for key in now if key.startswith("engine.") and key != "engine.seed")}
-        for key in sorted((before.keys() | now.keys()) - free):
+        before, now = (_comparable(each) for each in (TrainSettings.from_yaml(self.config), settings))
+        for key in sorted(before.keys() | now.keys()):
             if before.get(key) != now.get(key):
                 raise ValueError(
-                    f"run {self.path} was started with {key} {before.get(key)!r}, now it is {now.get(key)!r}: "
-                    "resume with the same settings (--config RUN/config.yaml) or choose another --run"
+                    f"run {self.path} was started with {key} {before.get(key)!r}, now it is {now.get(key)!r}: resume "
+                    f"with the same settings (--config {self.config} --run {self.path} --resume true), or choose "
+                    "another --run"
                 )
 
     def _clear(self) -> None:
-        """Remove what an earlier run wrote, and nothing else."""
+        """Remove what an earlier run wrote, and nothing else; the result first, so that no half of it counts as one."""
         for pattern in _OURS:
             for path in self.path.glob(pattern):
                 log.info("removing %s", path)
-                if path.is_dir():
+                if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path)
                 else:
                     path.unlink()
@@ -128,26 +176,32 @@ class History:
     Args:
         path: The CSV.
         epochs: Rows of an earlier run to keep; later ones will be trained again.
+
+    Raises:
+        ValueError: If the file is damaged.
     """
 
     def __init__(self, path: Path, *, epochs: int) -> None:
         self.path = path
         self.rows: list[dict[str, int | float]] = []
         if path.is_file() and epochs:
-            with path.open(newline="", encoding="utf-8") as file:
-                rows = [{key: _number(cell) for key, cell in row.items() if cell} for row in csv.DictReader(file)]
-            self.rows = [row for row in rows if row["epoch"] < epochs]
+            try:
+                with path.open(newline="", encoding="utf-8") as file:
+                    names, *lines = csv.reader(file)
+                pairs = [zip(names, line, strict=True) for line in lines]
+                rows = [{name: _number(cell) for name, cell in row if cell} for row in pairs]
+                self.rows = [row for row in rows if row["epoch"] < epochs]
+            except (ValueError, KeyError, csv.Error) as error:
+                raise ValueError(f"{path} is damaged ({error}): remove it; its curve then begins anew") from error
 
     def append(self, row: Mapping[str, int | float]) -> None:
         """Add an epoch."""
         self.rows.append(dict(row))
         names = list(dict.fromkeys(name for row in self.rows for name in row))
-        beside = self.path.with_name(self.path.name + ".tmp")
-        with beside.open("w", newline="", encoding="utf-8") as file:
+        with atomic_write(self.path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, names)
             writer.writeheader()
             writer.writerows(self.rows)
-        beside.replace(self.path)
 
     def is_best(self, name: str) -> bool:
         """Whether the last row has the highest value so far (the first of equals counts)."""
@@ -155,33 +209,26 @@ class History:
         return bool(values) and all(values[-1] > value for value in values[:-1])
 
 
-def plain(value: Any) -> Any:
-    """Dataclasses, paths and tuples as YAML and JSON know them."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    return str(value) if isinstance(value, Path) else value
+@dataclass(frozen=True)
+class _Model:
+    """What a model's `config.json` says of its run."""
+
+    provenance: dict[str, Any]
+
+    @property
+    def epochs(self) -> int:
+        settings = self.provenance.get("settings", {})
+        return int(settings.get("optim", {}).get("epochs", 0))
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write beside and rename."""
-    beside = path.with_name(path.name + ".tmp")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+def _comparable(settings: TrainSettings) -> dict[str, Any]:
+    """Settings by name, without those that may change; files by their absolute names."""
+    return {
+        key: str(Path(value).resolve()) if key.startswith(("init.", "model.weights.")) else value
+        for key, value in flat(settings.to_dict()).items()
+        if key not in _FREE and (not key.startswith("engine.") or key == "engine.seed")
+    }
 
 
 def _number(text: str) -> int | float:
     return int(text) if text.isdigit() else float(text)
-
-
-def _flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    for key, value in settings.items():
-        if isinstance(value, Mapping) and value:
-            out |= _flatten(value, f"{prefix}{key}.")
-        else:
-            out[f"{prefix}{key}"] = value
-    return out

@@ -5,12 +5,12 @@ import functools
 import logging
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import lightning.pytorch as pl
 import torch
@@ -20,115 +20,81 @@ from lightning.pytorch.utilities import rank_zero_only
 from actionmae.inference.card import model_card
 from actionmae.inference.evaluate import command_line, write_scores
 from actionmae.inference.scoring import ClipScorer, pick_device
-from actionmae.methods import MethodConfig, build_method
+from actionmae.methods import build_method
 from actionmae.nn.checkpoint import save_model
 from actionmae.nn.classifier import MultiModalClassifier
-from actionmae.nn.config import ClassifierConfig
-from actionmae.nn.transfer import Initialised, Parts, freeze, initialise
+from actionmae.nn.transfer import Initialised, freeze, initialise
 from actionmae.training.callbacks import EpochEnd
-from actionmae.training.config import DataConfig, OptimConfig
-from actionmae.training.engine import EngineConfig
 from actionmae.training.loaders import TrainingClips, read_clips, train_loader
 from actionmae.training.module import TrainingModule
 from actionmae.training.progress_bar import ProgressBar
-from actionmae.training.run_folder import RunFolder, plain
+from actionmae.training.run_folder import RunFolder
+from actionmae.training.settings import TrainSettings
 
 log = logging.getLogger(__name__)
 
-Select = Literal["last", "val"]
 
-_PAPER_MODEL = ClassifierConfig(action_mae=True)
-_PAPER_METHOD = MethodConfig()
-_PAPER_OPTIM = OptimConfig()
-_ENGINE = EngineConfig()
-
-
-def train(
-    run: Path | str,
-    *,
-    data: DataConfig,
-    model: ClassifierConfig = _PAPER_MODEL,
-    method: MethodConfig = _PAPER_METHOD,
-    optim: OptimConfig = _PAPER_OPTIM,
-    engine: EngineConfig = _ENGINE,
-    init: Sequence[Path] = (),
-    init_parts: Parts = "all",
-    freeze_init: bool = False,
-    select: Select = "last",
-    score: bool = True,
-    resume: bool = False,
-    overwrite: bool = False,
-) -> Path:
+def train(run: Path | str, settings: TrainSettings, *, resume: bool = False, overwrite: bool = False) -> Path:
     """Train a classifier and write its run folder.
 
     The test clips never choose anything: they are scored once at the end, if there are any.
 
     Args:
-        run: The run folder.
-        data: Which clips.
-        model: Architecture.
-        method: What is optimised.
-        optim: Optimiser and schedule.
-        engine: Devices, precision, seed.
-        init: Model folders to fine-tune from: one gives all that fits, several give their encoders.
-        init_parts: What is taken from them: all, encoders (Table 7d: S+T) or space (S).
-        freeze_init: Train only the rest.
-        select: Which epoch is the result: the last, or the best on the validation clips (mean top-1 over subsets).
-        score: Write the robustness report of the test clips.
+        run: The run folder: new, empty, or one of an earlier run.
+        settings: What is trained on what; `TrainSettings.from_yaml` reads them from a file.
         resume: Go on from the last checkpoint, if there is one; a finished run is left as it is.
-        overwrite: Replace an earlier run in this folder.
+        overwrite: Replace an earlier run in this folder, as soon as the new one has finished an epoch.
 
     Returns:
         The model folder, `run/model`.
 
     Raises:
         FileNotFoundError: If the manifest or a recording does not exist.
-        ValueError: If settings are out of range, do not fit each other or the data, or another run is in the way.
+        ValueError: If settings do not fit each other or the data, another run is in the way, or another process trains
+            in the folder.
     """
     folder = RunFolder(Path(run))
-    settings: dict[str, Any] = {"run": run, "data": data, "model": model, "method": method, "optim": optim}
-    settings |= {
-        "engine": engine,
-        "init": tuple(init),
-        "init_parts": init_parts,
-        "freeze_init": freeze_init,
-        "select": select,
-        "score": score,
-    }
-    if _is_first_process():
-        folder.check(settings, resume=resume, overwrite=overwrite)
-    if resume and folder.finished and folder.epochs_done >= optim.epochs:
-        log.info("run %s is finished", folder.path)
-        return folder.model
-    if engine.threads is not None:
-        torch.set_num_threads(engine.threads)
-    clips = read_clips(data)
-    _check(clips, engine, select)
-    torch.manual_seed(engine.seed)
-    network = MultiModalClassifier(modalities=clips.modalities, classes=clips.classes, config=model)
-    initialised = initialise(network, init, parts=init_parts) if init else None
-    if freeze_init:
+    first = _is_first_process()
+    with folder.locked() if first else nullcontext():
+        if first:
+            folder.check(settings, resume=resume, overwrite=overwrite)
+        if resume and folder.trained_epochs >= settings.optim.epochs:
+            log.info("run %s is finished", folder.path)
+            return folder.model
+        if settings.engine.threads is not None:
+            torch.set_num_threads(settings.engine.threads)
+        clips = read_clips(settings.data)
+        _check(clips, settings)
+        module, initialised = _build(settings, clips)
+        _fit(module, folder, clips=clips, settings=settings, resume=resume)
+        if first:
+            network = module.method.model
+            # Lightning leaves the weights on the CPU.
+            network.to(pick_device("cpu" if settings.engine.accelerator == "cpu" else "auto"))
+            facts = provenance(settings, clips, initialised)
+            _finish(network, folder, clips=clips, settings=settings, facts=facts)
+    return folder.model
+
+
+def _build(settings: TrainSettings, clips: TrainingClips) -> tuple[TrainingModule, Initialised | None]:
+    """The module to train, and what its initial weights were taken from."""
+    torch.manual_seed(settings.engine.seed)
+    network = MultiModalClassifier(modalities=clips.modalities, classes=clips.classes, config=settings.model)
+    initialised = initialise(network, settings.init, parts=settings.init_parts) if settings.init else None
+    if settings.freeze_init:
         if initialised is None:
             raise ValueError("freeze_init is set but nothing is loaded: name model folders with init")
         freeze(network, initialised)
     module = TrainingModule(
-        method=build_method(method, network),
-        optim=optim,
-        augment=data.augment,
-        loader=functools.partial(train_loader, clips, data, seed=engine.seed),
-        seed=engine.seed,
+        method=build_method(settings.method, network),
+        optim=settings.optim,
+        augment=settings.data.augment,
+        loader=functools.partial(train_loader, clips, settings.data, seed=settings.engine.seed),
+        seed=settings.engine.seed,
     )
-    if engine.compile:
+    if settings.engine.compile:
         compile_encoders(network)
-    if _is_first_process():
-        folder.begin(settings, resume=resume)
-    _fit(module, folder, clips=clips, data=data, engine=engine, select=select, resume=resume)
-    if _is_first_process():
-        # Lightning leaves the weights on the CPU.
-        network.to(pick_device("cpu" if engine.accelerator == "cpu" else "auto"))
-        facts = provenance(settings, clips, initialised)
-        _finish(network, folder, clips=clips, data=data, select=select, score=score, facts=facts)
-    return folder.model
+    return module, initialised
 
 
 def _is_first_process() -> bool:
@@ -143,11 +109,11 @@ def compile_encoders(network: MultiModalClassifier) -> None:
             stream.space.network.compile(dynamic=True)  # type: ignore[union-attr]  # a ModuleList forgets types
 
 
-def _check(clips: TrainingClips, engine: EngineConfig, select: Select) -> None:
-    if select == "val" and not clips.splits.val:
+def _check(clips: TrainingClips, settings: TrainSettings) -> None:
+    if settings.select == "val" and not clips.splits.val:
         raise ValueError("select is 'val' but there are no validation clips: name data.val_subjects, or select last")
     missing = [name for name, rate in clips.missing_rates().items() if rate > 0]
-    if engine.sync_batchnorm and missing:
+    if settings.engine.sync_batchnorm and missing:
         raise ValueError(
             f"engine.sync_batchnorm cannot be used, {missing[0]} is missing in some training clips and a process "
             "without it would wait for ever: use model.norm frozen or group"
@@ -155,29 +121,16 @@ def _check(clips: TrainingClips, engine: EngineConfig, select: Select) -> None:
 
 
 def _fit(
-    module: TrainingModule,
-    folder: RunFolder,
-    *,
-    clips: TrainingClips,
-    data: DataConfig,
-    engine: EngineConfig,
-    select: Select,
-    resume: bool,
+    module: TrainingModule, folder: RunFolder, *, clips: TrainingClips, settings: TrainSettings, resume: bool
 ) -> None:
     """Run Lightning. Afterwards `module` has the last epoch's weights."""
-    epoch_end = EpochEnd(
-        folder,
-        val=clips.splits.val,
-        data=data,
-        keep_best=select == "val",
-        save_every=engine.save_every,
-        log_every=engine.log_every,
-    )
+    engine = settings.engine
+    epoch_end = EpochEnd(folder, settings=settings, clips=clips, resume=resume)
     with _quiet_lightning():
         try:
             trainer = pl.Trainer(
-                max_epochs=module.optim.epochs,
-                gradient_clip_val=module.optim.clip_norm,
+                max_epochs=settings.optim.epochs,
+                gradient_clip_val=settings.optim.clip_norm,
                 callbacks=[epoch_end, *([ProgressBar()] if engine.progress else [])],
                 logger=False,
                 default_root_dir=folder.path,
@@ -220,31 +173,29 @@ def _finish(
     folder: RunFolder,
     *,
     clips: TrainingClips,
-    data: DataConfig,
-    select: Select,
-    score: bool,
+    settings: TrainSettings,
     facts: dict[str, Any],
 ) -> None:
     """Choose the weights, score the test clips, write the model folder last."""
-    if select == "val":
+    data = settings.data
+    if settings.select == "val":
         network.load_state_dict(torch.load(folder.best, map_location="cpu", weights_only=True))
     table = None
-    if score and clips.splits.test:
+    if settings.score and clips.splits.test:
         scorer = ClipScorer(clips.splits.test, network, batch_size=data.eval_batch_size, num_workers=data.num_workers)
         brief = {"model": str(folder.model), "manifest": str(data.manifest), "protocol": data.protocol, "split": "test"}
-        brief["seed"] = facts["settings"]["engine"]["seed"]
-        table = write_scores(scorer(network), folder.path, facts=brief)
+        table = write_scores(scorer(network), folder.path, facts={**brief, "seed": settings.engine.seed})
     save_model(network.cpu(), folder.model, provenance=facts, card=model_card(network, table, facts))
 
 
-def provenance(settings: dict[str, Any], clips: TrainingClips, initialised: Initialised | None) -> dict[str, Any]:
+def provenance(settings: TrainSettings, clips: TrainingClips, initialised: Initialised | None) -> dict[str, Any]:
     """JSON-ready facts that say where a model comes from."""
     versions = {name: metadata.version(name) for name in ("actionmae", "torch", "timm", "lightning")}
     return {
         "command": command_line(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": versions | {"python": sys.version.split()[0]},
-        "settings": plain(settings),
+        "settings": settings.to_dict(),
         "clips": clips.counts(),
         "missing_rates": clips.missing_rates(),
         "initialised": None if initialised is None else dataclasses.asdict(initialised),

@@ -1,3 +1,4 @@
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,45 @@ DEFAULTS: dict[str, Any] = {"first": Path("a"), "more": ["b"], "share": 0.5, "qu
 )
 def test_words_and_flags_in_any_order(words: str, changes: dict[str, Any]) -> None:
     assert parse(mix, words.split()) == DEFAULTS | changes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blend:
+    """How.
+
+    Attributes:
+        tools: What with.
+        speed: How fast.
+    """
+
+    tools: tuple[str, ...] = ()
+    speed: float = 1.0
+
+
+def blend(blending: "Blend", what: str, *, into: list[Path] | None = None) -> None:
+    """Blend.
+
+    Args:
+        blending: Settings.
+        what: A thing.
+        into: Where.
+    """
+
+
+@pytest.mark.parametrize(
+    ("words", "settings", "into"),
+    [
+        ("x", Blend(), None),
+        ("x --tools a --into b", Blend(tools=("a",)), [Path("b")]),
+        ("--tools=a --into=b x", Blend(tools=("a",)), [Path("b")]),
+        ("x --tools [a,b] --into [b,c] --speed 2", Blend(tools=("a", "b"), speed=2.0), [Path("b"), Path("c")]),
+        ("x --tools a,b:c --into null", Blend(tools=("a,b:c",)), None),
+    ],
+)
+def test_a_settings_class_gives_flags_and_one_value_does_for_a_list(
+    words: str, settings: Blend, into: list[Path] | None
+) -> None:
+    assert parse(blend, words.split()) == {"blending": settings, "what": "x", "into": into}
 
 
 def test_the_last_word_may_be_left_out() -> None:

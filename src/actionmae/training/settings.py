@@ -1,0 +1,93 @@
+"""All settings of a training run: the arguments of `actionmae train`, the content of a run's config.yaml. No torch."""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from actionmae.core.settings_files import load_settings
+from actionmae.methods.config import MethodConfig
+from actionmae.nn.config import ClassifierConfig
+from actionmae.training.config import DataConfig, OptimConfig
+from actionmae.training.engine import EngineConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings:
+    """What a training run is, but for the folder that it is written to.
+
+    Attributes:
+        data: Which clips.
+        model: Architecture.
+        method: What is minimised.
+        optim: Optimiser and schedule.
+        engine: Device, precision, seed.
+        init: Model folders to fine-tune from: one gives all that fits, several give their encoders.
+        init_parts: What is taken from them: all, encoders (space and time; Table 7d: S+T) or space (S).
+        freeze_init: Train only the rest.
+        select: Which epoch is the result: the last, or the best on the validation clips (mean top-1 over the subsets).
+        score: Score the test clips at the end, and write the robustness report.
+
+    Raises:
+        ValueError: If a number is not finite.
+    """
+
+    data: DataConfig
+    model: ClassifierConfig = field(default_factory=ClassifierConfig)
+    method: MethodConfig = field(default_factory=MethodConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    init: tuple[Path, ...] = ()
+    init_parts: Literal["all", "encoders", "space"] = "all"
+    freeze_init: bool = False
+    select: Literal["last", "val"] = "last"
+    score: bool = True
+
+    def __post_init__(self) -> None:
+        for name, value in flat(self.to_dict()).items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"{name} is {value}: give a finite number")
+
+    @classmethod
+    def from_yaml(cls, path: Path | str) -> "TrainSettings":
+        """Read a file such as a recipe or a run's config.yaml; what it does not set has its default.
+
+        Raises:
+            FileNotFoundError: If there is no such regular file.
+            ValueError: In one sentence, if it is no YAML, or a setting is unknown, of another type or out of range.
+        """
+        return load_settings(Path(path), cls)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As YAML and JSON know it."""
+        settings: dict[str, Any] = _plain(self)
+        return settings
+
+
+def flat(settings: Any, name: str = "") -> dict[str, Any]:
+    """Single values by their dotted names, such as `optim.lr` or `data.modalities.0.shape.1`."""
+    items = dict(_items(settings))
+    if not items:
+        return {name: settings}
+    return {
+        key: value for part, each in items.items() for key, value in flat(each, f"{name}.{part}".lstrip(".")).items()
+    }
+
+
+def _items(value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        yield from value.items()
+    elif isinstance(value, list):
+        yield from ((str(at), each) for at, each in enumerate(value))
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {each.name: _plain(getattr(value, each.name)) for each in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
