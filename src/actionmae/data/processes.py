@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import cv2
 
@@ -18,7 +18,11 @@ Result = TypeVar("Result")
 
 
 def run_in_processes(
-    function: Callable[[Item], Result], items: Sequence[Item], workers: int
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    workers: int,
+    *,
+    start: Literal["spawn"] | None = None,
 ) -> Generator[tuple[Item, Result], None, None]:
     """Pairs of item and result, in the items' order, as they become ready; closed early, it starts no further item.
 
@@ -26,15 +30,17 @@ def run_in_processes(
         function: Importable.
         items: What to apply it to.
         workers: Processes; 1 = this one.
+        start: "spawn" where the caller may have started threads (torch, OpenCV), which a fork does not survive; None =
+            the system's way.
 
     Raises:
-        ChildProcessError: If a process was killed.
+        ChildProcessError: If a process was killed or cannot be started.
     """
     if workers == 1:
         for item in items:
             yield item, function(item)
         return
-    with ProcessPoolExecutor(min(workers, max(1, len(items))), initializer=_begin) as pool:
+    with _pool(min(workers, max(1, len(items))), start) as pool:
         try:
             yield from zip(items, pool.map(function, items, chunksize=2), strict=True)
         except BrokenProcessPool as error:
@@ -44,6 +50,17 @@ def run_in_processes(
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)  # an interrupt must not wait for all that was asked for
+
+
+def _pool(workers: int, start: str | None) -> ProcessPoolExecutor:
+    try:
+        context = multiprocessing.get_context(start)
+        return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
+    except OSError as error:
+        raise ChildProcessError(
+            f"{workers} processes cannot be started ({error.strerror}; they need semaphores, which Linux keeps in "
+            "/dev/shm): make room there, or give 1 worker"
+        ) from error
 
 
 def _begin() -> None:

@@ -7,9 +7,8 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from actionmae.core.files import write_text
 from actionmae.data.layouts.ntu import SampleName
 from actionmae.data.prepare.video_writer import write_color_video, write_gray_video
+from actionmae.data.processes import run_in_processes
 from actionmae.synthetic.actions import ACTIONS
 from actionmae.synthetic.image_files import whole_folder, write_image
 from actionmae.synthetic.render import Recording, Sizes, render_clip
@@ -118,6 +118,7 @@ def render_dataset(
 
     Raises:
         ValueError: If an argument is out of range, or the folder holds a data set of other settings.
+        ChildProcessError: If a process was killed or cannot be started.
     """
     for field, value, least in (("workers", workers, 1), ("seed", seed, 0), ("num_frames", num_frames, 1)):
         if value < least:
@@ -130,31 +131,16 @@ def render_dataset(
     _claim(out, settings)
     todo = [name for name in names if not _finished(out, name, masked)]
     done = len(names) - len(todo)
-    for _ in _render_all([(out, name, settings) for name in todo], workers):
-        done += 1
-        if progress is not None:
-            progress(done, len(names))
+    jobs = [(out, name, settings) for name in todo]
+    with closing(run_in_processes(_render_one, jobs, workers, start="spawn")) as results:
+        for _ in results:
+            done += 1
+            if progress is not None:
+                progress(done, len(names))
     return [str(name) for name in names]
 
 
-_Job = tuple[Path, SampleName, _Settings]
-
-
-def _render_all(jobs: list[_Job], workers: int) -> Iterator[None]:
-    if workers == 1 or len(jobs) < 2:
-        yield from map(_render_one, jobs)
-        return
-    # Not fork: the caller may have started threads (torch, OpenCV).
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_one_thread) as pool:
-        yield from pool.map(_render_one, jobs, chunksize=2)
-
-
-def _one_thread() -> None:
-    """Each process is one of several: more threads only get into each other's way."""
-    cv2.setNumThreads(1)
-
-
-def _render_one(job: _Job) -> None:
+def _render_one(job: tuple[Path, SampleName, _Settings]) -> None:
     out, name, settings = job
     recording = render_clip(name, seed=settings.seed, num_frames=settings.num_frames, size=settings.size)
     write_recording(out, recording, masked=settings.masked)

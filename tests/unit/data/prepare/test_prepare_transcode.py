@@ -21,7 +21,6 @@ from actionmae.data.manifest import read_manifest, write_manifest
 from actionmae.data.prepare.journal import Journal
 from actionmae.data.prepare.run import prepare
 from actionmae.data.prepare.video_writer import VideoWriter, write_color_video, write_gray_video
-from actionmae.data.processes import run_in_processes
 from actionmae.data.reading.readers import frame_times, frames_of, open_reader
 from actionmae.data.reading.video import VideoReader
 from helpers.rows import clip_row
@@ -119,34 +118,6 @@ def _content(folder: Path) -> dict[str, bytes]:
     """All files but the journal."""
     files = [path for path in folder.rglob("*") if path.is_file() and path.parent.name != "progress"]
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
-
-
-def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
-    code = (
-        "import os, time, sys, actionmae.data.processes as p\n"
-        "def work(item):\n    print(os.getpid(), flush=True)\n    time.sleep(60)\n"
-        "list(p.run_in_processes(work, [0, 1, 2, 3], 2))"
-    )
-    (tmp_path / "job.py").write_text(code)
-    running = subprocess.Popen([sys.executable, str(tmp_path / "job.py")], stdout=subprocess.PIPE, text=True)
-    assert running.stdout is not None
-    worker = int(running.stdout.readline())
-    running.kill()
-    running.wait()
-    deadline = time.monotonic() + 5
-    while Path(f"/proc/{worker}/stat").exists() and "Z" not in Path(f"/proc/{worker}/stat").read_text().split()[2]:
-        assert time.monotonic() < deadline, "the worker lives on"
-        time.sleep(0.02)
-
-
-def _die(item: int) -> int:
-    os.kill(os.getpid(), signal.SIGKILL)
-    return item
-
-
-def test_a_killed_worker_is_one_sentence() -> None:
-    with pytest.raises(ChildProcessError, match=r"a worker process was killed, .*: run again with fewer workers"):
-        list(run_in_processes(_die, [1, 2], 2))
 
 
 def test_a_shard_is_written_i_of_n(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
