@@ -54,7 +54,7 @@ def find_clips(
         root: The raw recordings.
         modalities: Only these; empty = all.
         crop: "none" or "person".
-        remembered: Modalities as an earlier run prepared them, by name.
+        remembered: Modalities as an earlier run prepared them, by name; the layout and `modalities` go before.
 
     Raises:
         FileNotFoundError: If `root` does not exist.
@@ -68,7 +68,7 @@ def find_clips(
         raise ValueError(f"no recordings of layout {layout} below {root}: {_how_they_look(layout)}")
     rows, unnamed = _nameable(rows)
     names = [name for row in rows for name in row.files]
-    known = {**known, **remembered}
+    known = {**remembered, **known}
     specs = {name: resolve(given.get(name, name), known) for name in dict.fromkeys([*names, "rgb", "flow", "skeleton"])}
     by_joints = crop == "person" and has_skeletons(rows)  # of all rows: a selection or a shard must not change it
     sources = {

@@ -72,9 +72,13 @@ class Job:
 
     def sources(self, name: str) -> list[Path]:
         """What the prepared file of a modality is made from."""
-        raw = [self.row.files[name].path]
-        cropped = self.crop is not None and self.crop.crops(self.specs[name])
-        return [*raw, self.crop.skeleton] if self.crop is not None and self.crop.skeleton and cropped else raw
+        cell = self.row.files[name]
+        sources = [cell.path]
+        if cell.clock is not None and cell.clock.log is not None:
+            sources.append(cell.clock.log)
+        if self.crop is not None and self.crop.skeleton is not None and self.crop.crops(self.specs[name]):
+            sources.append(self.crop.skeleton)
+        return sources
 
     def target(self, name: str) -> Path:
         """The video that this clip's recording of a modality becomes; a sample "walk/3" is the 3 in a folder walk."""

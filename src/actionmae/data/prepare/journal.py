@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 import time
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+
+import msgspec
 
 from actionmae.core.files import exclusive
 from actionmae.data.cell import Cell
@@ -28,6 +26,14 @@ class Entry:
     """
 
     files: Files
+    moment: float
+
+
+class _Line(msgspec.Struct, kw_only=True):
+    """An entry as it is written: cells are relative to the output folder."""
+
+    sample: str
+    files: dict[str, str]
     moment: float
 
 
@@ -59,7 +65,7 @@ class Journal:
         self._moment = time.time()
         self._done: dict[str, Entry] = {}
         for known in sorted(folder.glob("*.jsonl")):
-            for line in known.read_text(encoding="utf-8").splitlines():
+            for line in known.read_bytes().split(b"\n"):
                 self._take(line)
         self._file.write("\n")  # ends a line that a kill cut off
 
@@ -78,24 +84,24 @@ class Journal:
     def add(self, sample: str, files: Files) -> None:
         """Note a finished clip."""
         cells = {name: cell.resolved().text(self._base) for name, cell in files.items()}
-        entry = {"sample": sample, "files": cells, "moment": self._moment}
-        self._file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        line = _Line(sample=sample, files=cells, moment=self._moment)
+        self._file.write(msgspec.json.encode(line).decode() + "\n")
         self._file.flush()
 
     def close(self) -> None:
         """Close the file; others may go on."""
         self._held.close()
 
-    def _take(self, line: str) -> None:
+    def _take(self, line: bytes) -> None:
+        """A line that is cut off, damaged or edited is no line: its clip is done again."""
         try:
-            entry: dict[str, Any] = json.loads(line)
+            noted = msgspec.json.decode(line, type=_Line)
+            files = {name: Cell.parse(cell, self._base) for name, cell in noted.files.items()}
         except ValueError:
             return
-        files = {name: Cell.parse(cell, self._base) for name, cell in entry["files"].items()}
-        old = self._done.get(entry["sample"])
-        moment = float(entry.get("moment", 0))
-        if old is None or moment >= old.moment:  # the merge may have done a shard's clip again
-            self._done[entry["sample"]] = Entry(files=files, moment=moment)
+        old = self._done.get(noted.sample)
+        if old is None or noted.moment >= old.moment:  # the merge may have done a shard's clip again
+            self._done[noted.sample] = Entry(files=files, moment=noted.moment)
 
 
 def _lock(folder: Path, part: str) -> AbstractContextManager[None]:
@@ -104,31 +110,3 @@ def _lock(folder: Path, part: str) -> AbstractContextManager[None]:
         "same number"
     )
     return exclusive(folder / f"{part}.lock", busy)
-
-
-def require_settings(path: Path, settings: Mapping[str, Any]) -> None:
-    """Write the settings that decide the files' content, or compare them with those of an earlier run.
-
-    Several shards may do this at once: one of them writes, all compare.
-
-    Raises:
-        ValueError: If the earlier run had others.
-    """
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f"{path.name}.{os.urandom(4).hex()}.tmp")
-        unfinished.write_text(json.dumps(dict(settings), indent=1) + "\n", encoding="utf-8")
-        try:
-            os.link(unfinished, path)  # unlike a renaming it never replaces what another shard has just written
-        except FileExistsError:
-            pass
-        except OSError:  # this file system has no links
-            unfinished.replace(path)
-        unfinished.unlink(missing_ok=True)
-    before = json.loads(path.read_text(encoding="utf-8"))
-    for name, value in settings.items():
-        if before.get(name, value) != value:
-            raise ValueError(
-                f"{path.parent} was prepared with {name} {before[name]}, not {value}: give the same, or another out "
-                "folder"
-            )

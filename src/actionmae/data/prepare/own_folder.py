@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from actionmae.core.choices import did_you_mean
 from actionmae.core.modality import registered
 from actionmae.data.cell import Cell, Clock
-from actionmae.data.manifest import ClipRow, read_manifest
+from actionmae.data.manifest import ClipRow
 from actionmae.data.natural_order import natural_key
 
 _SPLITS = ("train", "val", "test")
@@ -56,33 +55,6 @@ def index_folder(root: Path, names: Collection[str]) -> tuple[list[ClipRow], lis
                 clips.append(clip)
                 rows.append(ClipRow(sample=sample, label=label.name, split=split, files=files))
     return rows, [*problems, *_strangers(clips, {*names, *registered()})]
-
-
-def keep_facts(rows: Sequence[ClipRow], manifest: Path) -> list[ClipRow]:
-    """What was written by hand into an earlier manifest, where the folders do not tell it.
-
-    Args:
-        rows: As `index_folder` finds them.
-        manifest: The earlier one, which need not exist; of it subject, camera, setup and split are kept.
-
-    Raises:
-        ValueError: If it can no longer be read.
-    """
-    if not manifest.is_file():
-        return list(rows)
-    before = {row.sample: row for row in read_manifest(manifest, check_files=False).rows}
-    return [
-        dataclasses.replace(
-            row,
-            subject=before[row.sample].subject,
-            camera=before[row.sample].camera,
-            setup=before[row.sample].setup,
-            split=row.split or before[row.sample].split,
-        )
-        if row.sample in before
-        else row
-        for row in rows
-    ]
 
 
 def _strangers(clips: Sequence[Path], names: Collection[str]) -> Iterator[str]:

@@ -19,12 +19,12 @@ from typing import Any
 from actionmae.core.files import atomic_write
 from actionmae.core.modality import ModalitySpec
 from actionmae.data.cell import Cell
-from actionmae.data.manifest import write_manifest
+from actionmae.data.manifest import ClipRow, write_manifest
 from actionmae.data.modality_file import read_modalities, write_modalities
-from actionmae.data.prepare.find import Crop, find_clips
+from actionmae.data.prepare.find import Crop, RawClips, find_clips
 from actionmae.data.prepare.job import OUT_IS_FULL, Job, Problem, prepare_clip
-from actionmae.data.prepare.journal import Journal, require_settings
-from actionmae.data.prepare.own_folder import keep_facts
+from actionmae.data.prepare.journal import Journal
+from actionmae.data.prepare.out_folder import Settings, keep_facts, refuse_foreign, require_meaning, require_settings
 from actionmae.data.processes import run_in_processes
 
 logger = logging.getLogger(__name__)
@@ -95,22 +95,32 @@ def prepare(
     Raises:
         FileNotFoundError: If `root` does not exist.
         ValueError: If the layout is unknown, nothing is found, there is nothing to crop by, no clip is whole, an
-            argument is out of range, or `out` was prepared with other settings, is full, or busy with another run.
-        ChildProcessError: If a worker process died.
+            argument is out of range, or `out` holds files of others, was prepared with other settings, is full, or busy
+            with another run.
+        ChildProcessError: If a worker process died or cannot be started.
     """
     _check(crop, short_side, workers, shard)
     started, out = time.monotonic(), Path(out)
     remembered = read_modalities(out)
     raw = find_clips(layout, Path(root), modalities, crop, remembered)
     _check_names([row.sample for row in raw.rows], out)
-    settings: dict[str, Any] = {"layout": layout, "root": str(Path(root).resolve()), "crop": raw.crop}
+    refuse_foreign(out, Path(root), raw.specs)
     if transcode:
-        _check_meaning(out, remembered, raw.specs)
+        require_meaning(out, remembered, raw.specs)
     with _room_in(out):
-        require_settings(out / "prepare.json", {**settings, "transcode": transcode, "short_side": short_side})
+        require_settings(
+            out,
+            Settings(
+                layout=layout,
+                root=str(Path(root).resolve()),
+                crop=raw.crop,
+                transcode=transcode,
+                short_side=short_side,
+            ),
+        )
         rows = raw.rows[shard[0] - 1 :: shard[1]]
         if layout == "folder":
-            rows = keep_facts(rows, out / "manifest.csv")
+            rows = keep_facts(rows, out)
         jobs = {
             row.sample: Job(
                 row=row,
@@ -133,10 +143,7 @@ def prepare(
         if shard[1] == 1:
             if not whole:
                 raise ValueError(f"none of the {len(rows)} clips below {root} can be read: {problems[0].reason}")
-            labels = {row.label for row in whole}  # NTU RGB+D 60 is the first half of 120: a model of it has 60 outputs
-            write_manifest(out / "manifest.csv", whole, [name for name in raw.classes if name in labels])
-            write_modalities(out, {**remembered, **{name: raw.specs[name] for name in names}}.values())
-            _write_problems(out / "problems.csv", problems)
+            _write_results(out, whole, raw, {**remembered, **{name: raw.specs[name] for name in names}}, problems)
     return PrepareReport(
         manifest=out / "manifest.csv",
         num_clips=len(whole),
@@ -161,20 +168,12 @@ def _room_in(out: Path) -> Iterator[None]:
 
 
 def _check_names(samples: list[str], out: Path) -> None:
+    """Samples are names of files, one for each: `walk/3` is fine, `./a` would be the file of `a`."""
     for sample in samples:
         if Path(sample).is_absolute() or ".." in Path(sample).parts:
             raise ValueError(f"sample {sample!r} would be written outside of {out}: name it without a leading / and ..")
-
-
-def _check_meaning(out: Path, before: Mapping[str, ModalitySpec], now: Mapping[str, ModalitySpec]) -> None:
-    """What a modality's numbers mean decides the content of its files."""
-    for name in before.keys() & now.keys():
-        for field in ("kind", "value") if now[name].value != "gray" else ("kind", "value", "value_range"):
-            old, new = getattr(before[name], field), getattr(now[name], field)
-            if old != new:
-                raise ValueError(
-                    f"{out} was prepared with {field} {old} of {name}, not {new}: give the same, or another out folder"
-                )
+        if os.path.normpath(sample) != sample:
+            raise ValueError(f"sample {sample!r} is no plain name of a file: write {os.path.normpath(sample)!r}")
 
 
 def _check(crop: str, short_side: int, workers: int, shard: tuple[int, int]) -> None:
@@ -226,9 +225,14 @@ def _sweep(out: Path, specs: Mapping[str, ModalitySpec]) -> None:
             unfinished.unlink()
 
 
-def _write_problems(path: Path, problems: list[Problem]) -> None:
+def _write_results(
+    out: Path, rows: list[ClipRow], raw: RawClips, specs: Mapping[str, ModalitySpec], problems: list[Problem]
+) -> None:
+    labels = {row.label for row in rows}  # NTU RGB+D 60 is the first half of 120: a model of it has 60 outputs
+    write_manifest(out / "manifest.csv", rows, [name for name in raw.classes if name in labels])
+    write_modalities(out, specs.values())
     with (
-        atomic_write(path) as unfinished,
+        atomic_write(out / "problems.csv") as unfinished,
         unfinished.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
     ):
         writer = csv.writer(file)

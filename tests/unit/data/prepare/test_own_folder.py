@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from actionmae.data.manifest import write_manifest
-from actionmae.data.prepare.own_folder import index_folder, keep_facts
+from actionmae.data.prepare.own_folder import index_folder
 
 
 def _touch(root: Path, *names: str) -> None:
@@ -62,21 +61,3 @@ def test_recordings_that_are_named_like_no_modality_are_told_once(tmp_path: Path
         f"dept is no modality (did you mean 'depth'?), and {first} (2 of this name) is left out: rename it, or define "
         "the modality"
     )
-
-
-def test_what_was_written_into_an_earlier_manifest_is_kept(tmp_path: Path) -> None:
-    _touch(tmp_path, "a/c1/rgb.avi", "a/c2/rgb.avi")
-    rows, _ = index_folder(tmp_path, ["rgb"])
-    manifest = tmp_path / "manifest.csv"
-    assert keep_facts(rows, manifest) == rows
-    write_manifest(manifest, rows[:1], ["a"])
-    manifest.write_text(manifest.read_text().replace("a_c1,a,,,,,", "a_c1,a,anna,front,lab,test,"))
-    kept, new = keep_facts(rows, manifest)
-    assert (kept.subject, kept.camera, kept.setup, kept.split) == ("anna", "front", "lab", "test")
-    assert kept.files == rows[0].files
-    assert new == rows[1]
-    _touch(tmp_path, "splits/train/a/c1/rgb.avi")
-    (moved,), _ = index_folder(tmp_path / "splits", ["rgb"])
-    write_manifest(manifest, [moved], ["a"])
-    manifest.write_text(manifest.read_text().replace(",train,", ",test,"))
-    assert [row.split for row in keep_facts([moved], manifest)] == ["train"], "folders go before"

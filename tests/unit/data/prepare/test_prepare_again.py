@@ -12,7 +12,8 @@ import pytest
 from actionmae.core.modality import resolve
 from actionmae.data.cell import Cell
 from actionmae.data.manifest import read_manifest
-from actionmae.data.prepare.journal import Journal, require_settings
+from actionmae.data.prepare.journal import Journal
+from actionmae.data.prepare.out_folder import Settings, require_settings
 from actionmae.data.prepare.run import PrepareReport, prepare
 from actionmae.data.prepare.video_writer import write_color_video, write_gray_video
 from actionmae.data.reading.readers import open_reader
@@ -180,8 +181,9 @@ def test_a_shard_without_clips_is_no_error(raw: Path, tmp_path: Path) -> None:
 
 
 def test_what_a_killed_run_left_is_swept(raw: Path, tmp_path: Path) -> None:
+    _prepare(raw, tmp_path / "out", shard=(2, 2))
     for name in ("rgb", "ir"):
-        (tmp_path / "out" / name).mkdir(parents=True)
+        (tmp_path / "out" / name).mkdir(exist_ok=True)
         (tmp_path / "out" / name / "gone_clip.avi.tmp").write_bytes(b"half")
     _prepare(raw, tmp_path / "out", shard=(1, 2))
     assert len(list((tmp_path / "out").rglob("*.tmp"))) == 2, "another shard may be writing it"
@@ -199,16 +201,40 @@ def test_only_other_shards_of_the_same_number_may_work_at_once(raw: Path, tmp_pa
     assert _prepare(raw, tmp_path / "out").num_clips == 3
 
 
-def test_of_shards_that_start_at_once_one_sets_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "prepare.json"
+@pytest.mark.parametrize(
+    "damage",
+    [b"{", b"[]", b'{"sample": 5, "files": {}, "moment": 0}', b'{"sample": "wave_take0"}', b"\xff\xfe", b"[" * 9999],
+)
+def test_a_damaged_journal_only_means_more_work(raw: Path, tmp_path: Path, damage: bytes) -> None:
+    first = _prepare(raw, tmp_path / "out")
+    (journal,) = (tmp_path / "out" / "progress").glob("*.jsonl")
+    journal.write_bytes(journal.read_bytes().replace(b'{"sample":"wave_take1"', damage))
+    again = _prepare(raw, tmp_path / "out")
+    assert (again.num_files, again.problems) == (first.num_files, ())
 
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"layout": 5}', "[" * 9999])
+def test_damaged_settings_are_one_sentence(raw: Path, tmp_path: Path, damage: str) -> None:
+    _prepare(raw, tmp_path / "out")
+    (tmp_path / "out" / "prepare.json").write_text(damage)
+    with pytest.raises(ValueError, match=r"prepare\.json is damaged.*: let `actionmae prepare` write it again"):
+        _prepare(raw, tmp_path / "out")
+    (tmp_path / "out" / "prepare.json").unlink()
+    assert _prepare(raw, tmp_path / "out").num_clips == 3, "the folder is still known as one of prepare's"
+
+
+def _settings(short_side: int) -> Settings:
+    return Settings(layout="folder", root="/raw", crop="none", transcode=True, short_side=short_side)
+
+
+def test_of_shards_that_start_at_once_one_sets_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def another_comes_first(count: int) -> bytes:
         monkeypatch.undo()
-        require_settings(path, {"short_side": 48})
+        require_settings(tmp_path, _settings(48))
         return os.urandom(count)
 
     monkeypatch.setattr(os, "urandom", another_comes_first)
     with pytest.raises(ValueError, match="was prepared with short_side 48, not 32"):
-        require_settings(path, {"short_side": 32})
-    require_settings(path, {"short_side": 48})
+        require_settings(tmp_path, _settings(32))
+    require_settings(tmp_path, _settings(48))
     assert [each.name for each in tmp_path.iterdir()] == ["prepare.json"]

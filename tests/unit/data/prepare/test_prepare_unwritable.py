@@ -74,7 +74,9 @@ def test_a_folder_that_may_not_be_written_into(
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     if where == "rgb":
-        (tmp_path / "out" / "rgb").mkdir(parents=True)
+        (tmp_path / "out" / "progress").mkdir(parents=True)
+        (tmp_path / "out" / "progress" / "1-of-1.jsonl").touch()
+        (tmp_path / "out" / "rgb").mkdir()
         monkeypatch.setattr(VideoWriter, "__enter__", denied)
         monkeypatch.setattr("os.access", lambda path, _: Path(path).name != "rgb")
     else:
