@@ -80,15 +80,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def modalities() -> list[Any]:
     """The guide's, with small images."""
-    given = yaml.safe_load(block("yaml", "nvgesture.yaml"))["modalities"]
+    given = yaml.safe_load(block("yaml", "nvGesture_v1/modalities.yaml"))
     small = {"num_frames": FRAMES, "encoder": "grid_cnn"}
     specs = [({"name": each} if isinstance(each, str) else each) | small for each in given]
     return [spec | {"shape": [3 if spec["name"] == "rgb" else 1, 20, 20]} for spec in specs]
 
 
 def test_the_manifest_is_sound(folder: Path, modalities: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "nvgesture.yaml").write_text(yaml.safe_dump({"modalities": modalities}))
-    assert main(["check", str(folder / "manifest.csv"), "--config", str(folder / "nvgesture.yaml")]) == 0
+    (folder / "modalities.yaml").write_text(yaml.safe_dump(modalities))
+    assert main(["check", str(folder / "manifest.csv")]) == 0
     assert "12 clips" in (text := capsys.readouterr().out)
     assert "0 errors, 0 warnings" in text
 
