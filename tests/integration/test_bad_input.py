@@ -388,7 +388,7 @@ def _(w: World) -> list[str]:
     return w.train("--config", w.text("more.yaml", "optim:\n  epoch: 3\n"))
 
 
-@case("setting given twice", r"key 'lr' is given in line 2 and again in line 3: keep one")
+@case("setting given twice", r"more\.yaml cannot be read as YAML \(key 'lr' is given twice .* line 3")
 def _(w: World) -> list[str]:
     return w.train("--config", w.text("more.yaml", "optim:\n  lr: 1\n  lr: 2\n"))
 
@@ -406,7 +406,7 @@ def _(w: World) -> list[str]:
     return w.train("--config", w.text("more.yaml", "optim: {warmup_epochs: .inf}\n"))
 
 
-@case("settings file that never ends", r"settings file .*pipe does not exist \(or is no regular file\)")
+@case("settings file that never ends", r"pipe does not exist: give a YAML file")
 def _(w: World) -> list[str]:
     os.mkfifo(w.tmp / "pipe")
     return w.train("--config", str(w.tmp / "pipe"))
@@ -428,6 +428,26 @@ def _(w: World) -> list[str]:
 
 
 words("resume and overwrite", r"resume and overwrite were both given", lambda w: w.train("--resume", "--overwrite"))
+
+
+def unscored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No clip is read."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a clip was read before the output was checked")
+
+    monkeypatch.setattr("actionmae.data.loading.dataset.ClipDataset.__init__", refuse)
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "embed"])
+def test_outputs_are_checked_first(
+    verb: str, world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unscored(monkeypatch)
+    out = Path(world.text("file", "no folder")) / "out.npz"
+    words = [verb, "--model", str(world.model), "--manifest", str(world.manifest), "--out", str(out)]
+    assert main(words) == 2
+    assert "cannot be written (Not a directory): choose another place" in capsys.readouterr().err
 
 
 # Reports

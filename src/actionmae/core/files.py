@@ -39,6 +39,26 @@ def write_text(path: Path, text: str) -> None:
         unfinished.write_text(text, encoding="utf-8")
 
 
+def require_writable(path: Path) -> None:
+    """Find out before long work whether its result can be written; nothing is left behind.
+
+    Args:
+        path: The file to be written; folders that lack would be made.
+
+    Raises:
+        ValueError: If it cannot.
+    """
+    place = next(each for each in path.absolute().parents if each.exists())
+    probe = place / f".{path.name}.{os.getpid()}.tmp"
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written ({error.strerror}): choose another place") from error
+
+
 @contextmanager
 def exclusive(path: Path, busy: str) -> Iterator[None]:
     """Hold a lock while the block runs; the system releases it when the process ends, however it ends.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,32 @@ def read_yaml(path: Path) -> Any:
     if path.stat().st_size > MAX_BYTES:
         raise ValueError(f"{path} has {path.stat().st_size:,} bytes: give a YAML file of at most {MAX_BYTES:,}")
     try:
-        return yaml.load(path.read_bytes(), _Loader)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        reason = " ".join(str(error).split()) if not isinstance(error, RecursionError) else "it is nested too deeply"
-        raise ValueError(f"{path} cannot be read as YAML ({reason}): correct the file") from error
+        return parse_yaml(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read as YAML ({error}): correct the file") from error
+
+
+def parse_yaml(text: str) -> Any:
+    """The value of a YAML text, as `read_yaml` understands it.
+
+    Raises:
+        ValueError: If it is no YAML, nested too deeply, or has an alias or a key twice.
+    """
+    try:
+        return yaml.load(text, _Loader)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ValueError(" ".join(str(error).split())) from error
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML comes without types
+    # Dates stay texts, and 1e-3 is a number as in YAML 1.2.
+    yaml_implicit_resolvers = {  # noqa: RUF012  # PyYAML's own way
+        first: [(tag, form) for tag, form in known if not tag.endswith("timestamp")]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
             event = self.peek_event()
@@ -47,3 +67,8 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML comes without ty
                 raise yaml.constructor.ConstructorError(None, None, fault, key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)

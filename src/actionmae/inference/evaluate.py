@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from actionmae.core.files import atomic_write, write_text
+from actionmae.core.files import atomic_write, require_writable, write_text
 from actionmae.core.tensors import ClipBatch
 from actionmae.data.manifest import ClipRow, read_manifest
 from actionmae.data.splits import check_labels, rows_for_model, split_rows
@@ -58,8 +58,9 @@ def evaluate_model(
 
     Raises:
         FileNotFoundError: If the model, the manifest or a recording does not exist.
-        ValueError: If they do not fit each other.
+        ValueError: If they do not fit each other, or nothing can be written to `out`.
     """
+    require_writable(out / "scores.npz")
     model, rows = _model_and_rows(model_folder, manifest, protocol=protocol, split=split)
     check_labels(rows, model.classes)
     total = len(rows) * (1 + 2 * len(SHARES) * frame_loss)
@@ -150,10 +151,11 @@ def embed_clips(
 
     Raises:
         FileNotFoundError: If the model, the manifest or a recording does not exist.
-        ValueError: If they do not fit each other, or `out` is no .npz.
+        ValueError: If they do not fit each other, or `out` is no .npz or cannot be written.
     """
     if out.suffix != ".npz":
         raise ValueError(f"out is {out}: give a file name that ends in .npz")
+    require_writable(out)
     model, rows = _model_and_rows(model_folder, manifest, protocol=protocol, split=split)
     model.to(pick_device(accelerator))
     if progress is not None:

@@ -36,6 +36,13 @@ def write_report(
     if out_html.suffix != ".html":
         raise ValueError(f"the report is to be written to {out_html}: give a name that ends in .html")
     entries = group_runs(runs)
+    if not out_html.exists():
+        for suffix in (".md", ".csv"):
+            if out_html.with_suffix(suffix).exists():
+                raise ValueError(
+                    f"{out_html.with_suffix(suffix)} exists and belongs to no report {out_html.name}: give the report "
+                    "another name, it writes Markdown and CSV beside the page"
+                )
     texts = {
         ".html": _page(entries, title, samples),
         ".md": _markdown(entries, title),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from actionmae.core.files import atomic_write, exclusive, write_text
+from actionmae.core.files import atomic_write, exclusive, require_writable, write_text
 
 
 def test_an_error_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
@@ -26,6 +26,22 @@ def test_an_error_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> N
         write_half()
     assert path.read_text() == "old"
     assert [each.name for each in path.parent.iterdir()] == ["file.txt"]
+
+
+def test_what_can_be_written_is_told_without_a_trace(tmp_path: Path) -> None:
+    require_writable(tmp_path / "new" / "folder" / "file.txt")
+    (tmp_path / "file.txt").write_text("old")
+    require_writable(tmp_path / "file.txt")
+    assert (tmp_path / "file.txt").read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", ["file/x", "file/deeper/x", "folder"])
+def test_what_cannot_be_written_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ValueError, match=rf"{name} cannot be written \(.* a directory\): choose another place"):
+        require_writable(tmp_path / name)
 
 
 def test_a_lock_is_held_once_and_given_back(tmp_path: Path) -> None:

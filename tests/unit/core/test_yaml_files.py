@@ -1,10 +1,11 @@
 """YAML that people write: read as plain data, or refused in one sentence."""
 
+import math
 from pathlib import Path
 
 import pytest
 
-from actionmae.core.yaml_files import MAX_BYTES, read_yaml
+from actionmae.core.yaml_files import MAX_BYTES, parse_yaml, read_yaml
 
 BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
 
@@ -15,6 +16,11 @@ def test_plain_data_is_read(tmp_path: Path) -> None:
     assert read_yaml(path) == ["rgb", {"name": "depth", "shape": [3, 8, 8], "value_range": None}]
 
 
+def test_numbers_and_texts_are_told_apart() -> None:
+    text = "[1e-3, 1.5E2, -.5e1, 2e5, 2024-99-99, 2024-01-02, 1e, .inf, e3]"
+    assert parse_yaml(text) == [1e-3, 150.0, -5.0, 2e5, "2024-99-99", "2024-01-02", "1e", math.inf, "e3"]
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -22,10 +28,9 @@ def test_plain_data_is_read(tmp_path: Path) -> None:
         (b"a: 1\nb: 2\na: 3\n", "key 'a' is given twice"),
         (b"- {x: {y: 1, y: 2}}\n", "key 'y' is given twice"),
         (BOMB.encode(), r"alias \*a is not allowed"),
-        (b"a: \xff\n", "invalid start byte"),
+        (b"a: \xff\n", "can't decode byte 0xff"),
         (b"a: !!python/object:os.system {}\n", "could not determine a constructor"),
         (b"[" * 5000, "nested too deeply"),
-        (b"a: 2024-99-99\n", "month must be in 1..12"),
         (b"{[1]: 2}", "a key is no text"),
     ],
 )

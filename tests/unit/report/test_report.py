@@ -295,3 +295,16 @@ def test_bad_input_is_refused_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="sample frame 'x' is neither PNG nor JPEG"):
         write_report(out, [run], samples=[("x", b"GIF89a")])
     assert not out.exists()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".md"])
+def test_only_a_report_is_written_over(tmp_path: Path, suffix: str) -> None:
+    """`--out RUN/robustness.html` would take the place of the run's own table."""
+    run, other = run_of("a", ACTION_MAE), tmp_path / f"robustness{suffix}"
+    other.write_text("mine", encoding="utf-8")
+    with pytest.raises(ValueError, match=rf"robustness\{suffix} exists and belongs to no report robustness\.html"):
+        write_report(tmp_path / "robustness.html", [run])
+    assert [path.name for path in tmp_path.iterdir()] == [other.name]
+    assert other.read_text(encoding="utf-8") == "mine"
+    for _ in range(2):
+        write_report(tmp_path / "report.html", [run])

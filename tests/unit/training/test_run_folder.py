@@ -41,7 +41,7 @@ def test_a_run_without_its_settings_cannot_be_resumed(tmp_path: Path) -> None:
     ("text", "sentence"),
     [
         ("- a list", "config.yaml holds no settings"),
-        ("data: [", "config.yaml cannot be used: it is no YAML"),
+        ("data: [", "config.yaml cannot be read as YAML"),
         ("data: {manifest: m.csv}\noptim: {lr: fast}", "config.yaml cannot be used: .*optim.lr"),
         ("data: {manifest: m.csv}\nspeed: 3", "config.yaml cannot be used: .*speed"),
         ("data: {manifest: m.csv}\noptim: {lr: 0.5}", "was started with optim.lr 0.5, now it is 0.0001"),
