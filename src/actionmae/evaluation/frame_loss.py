@@ -3,7 +3,7 @@
 Shapes: B batch, T frame, L share. Masks are bool and True = present.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -65,6 +65,7 @@ def score_frame_loss(
     model: SubsetClassifier,
     batches: Iterable[ClipBatch],
     *,
+    transform: Callable[[ClipBatch], ClipBatch] | None = None,
     shares: Sequence[float] = SHARES,
     seed: int = 0,
     spans: bool = False,
@@ -77,7 +78,9 @@ def score_frame_loss(
 
     Args:
         model: Put into eval mode meanwhile, where it is an `nn.Module`.
-        batches: Ready for the model: floats, on its device. A clip that comes twice counts once.
+        batches: On the model's device. A clip that comes twice counts once.
+        transform: Makes network input of a batch whose lost frames are marked, so that nothing of them enters what is
+            computed over a clip (where a skeleton's centre is, how far its depth reaches). None = it is that already.
         shares: Of the frames that exist, 0–1.
         seed: Of the random frames; spans need none.
         spans: False: single frames at random, in each modality for itself. True: the last frames, in all at once.
@@ -93,7 +96,8 @@ def score_frame_loss(
     right: dict[str, Bool[np.ndarray, " L"]] = {}
     with evaluating(model):
         for batch in batches:
-            hits = [_hits(model, _lose(batch, names, share, seed, spans=spans)) for share in wanted]
+            left = [_lose(batch, names, share, seed, spans=spans) for share in wanted]
+            hits = [_hits(model, each if transform is None else transform(each)) for each in left]
             right.update(zip(batch.sample_ids, np.stack(hits, axis=1), strict=True))
     if not right:
         raise ValueError("there is no clip to score: check the split and the protocol, they leave no test clip")

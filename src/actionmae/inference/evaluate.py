@@ -1,5 +1,6 @@
 """What the verbs evaluate, embed and report do with a saved model and a manifest."""
 
+import functools
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +15,7 @@ from actionmae.core.files import atomic_write, require_writable, write_text
 from actionmae.core.tensors import ClipBatch
 from actionmae.data.manifest import ClipRow, read_manifest
 from actionmae.data.splits import check_labels, rows_for_model, split_rows
+from actionmae.data.transforms.transform import transform
 from actionmae.evaluation.frame_loss import SHARES, FrameLossCurve, score_frame_loss
 from actionmae.evaluation.scores import SubsetScores
 from actionmae.evaluation.table import RobustnessTable
@@ -88,8 +90,9 @@ def evaluate_model(
         model.to(pick_device(accelerator))
         scorer = ClipScorer(rows, model, batch_size=batch_size, num_workers=num_workers)
         for spans in (False, True):
-            batches = _counted(scorer.batches(model), lambda clips: report(clips * len(SHARES)))
-            curves.append(score_frame_loss(model, batches, spans=spans))
+            batches = _counted(scorer.stored_batches(model), lambda clips: report(clips * len(SHARES)))
+            ready = functools.partial(transform, modalities=model.modalities)
+            curves.append(score_frame_loss(model, batches, transform=ready, spans=spans))
         write_text(out / "frame_loss.json", json.dumps([curve.to_dict() for curve in curves], indent=2) + "\n")
     return table, curves
 

@@ -64,9 +64,14 @@ class ClipScorer:
 
     def batches(self, model: MultiModalClassifier) -> Iterator[ClipBatch]:
         """Ready for the model: centre crops as floats, on its device."""
+        for batch in self.stored_batches(model):
+            yield transform(batch, model.modalities)
+
+    def stored_batches(self, model: MultiModalClassifier) -> Iterator[ClipBatch]:
+        """As stored, on the model's device: what `transform` makes ready for it."""
         device = next(model.parameters()).device
         for batch in self.loader:
-            yield transform(batch.to(device), model.modalities, augment=None, generator=None)
+            yield batch.to(device)
 
 
 def score_model(
