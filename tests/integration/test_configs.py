@@ -20,6 +20,7 @@ from actionmae.core.modality import ModalitySet, ModalitySpec
 from actionmae.data.layouts import load_layout
 from actionmae.data.manifest import read_manifest
 from actionmae.data.prepare.run import prepare
+from actionmae.data.transforms.config import AugmentConfig
 from actionmae.methods import build_method
 from actionmae.nn.classifier import MultiModalClassifier
 from actionmae.nn.config import ClassifierConfig
@@ -54,7 +55,7 @@ def layout_of(recipe: Path) -> Any:
 
 
 def settings_of(recipe: Path) -> dict[str, Any]:
-    return parse(VERBS["train"], ["--config", str(recipe), "--run", "runs/x"])
+    return vars(parse(VERBS["train"], ["--config", str(recipe), "--run", "runs/x"])["settings"])
 
 
 def header_of(recipe: Path) -> list[str]:
@@ -111,6 +112,7 @@ def test_a_recipe_builds_at_full_size_without_memory(recipe: Path, manifest: Cal
     assert model.pretrained
     assert (model.embed_dim, settings["optim"].lr, settings["optim"].epochs) == (512, 1e-4, 90)
     assert data.batch_size * settings["engine"].accumulate == 32
+    assert data.augment == AugmentConfig(flip=0.5)
     assert all((spec.shape, spec.num_frames) == ((3, 224, 224), 16) for spec in network.modalities)
     frames = 16 * len(network.modalities)
     work, kept = counted()[encoder_of(model)]
@@ -147,7 +149,7 @@ def test_a_header_says_how_to_run_it(recipe: Path) -> None:
     prepared = parse(VERBS["prepare"], preparing)
     assert training[:4] == ["--config", f"configs/{name}.yaml", "--run", f"runs/{name}/0"]
     training[1] = str(recipe)
-    settings = parse(VERBS["train"], training)
+    settings = vars(parse(VERBS["train"], training)["settings"])
     assert prepared["layout"] == recipe.parent.name
     assert settings["data"].manifest == prepared["out"] / "manifest.csv"
     text = "\n".join(header)

@@ -117,7 +117,7 @@ def train_demo_model(name: str, run: Path, manifest: Path, *, epochs: int, frame
             modalities=sensors,
             batch_size=16,
             cache=True,
-            augment=AugmentConfig(frames="segments", jitter_strength=0.1),
+            augment=AugmentConfig(flip=0.5, frames="segments", jitter_strength=0.1),
         ),
         model=ClassifierConfig(
             embed_dim=128,

@@ -19,6 +19,7 @@ from actionmae.core.seeds import torch_generator
 from actionmae.data.loading.collate import collate
 from actionmae.data.loading.dataset import ClipDataset
 from actionmae.data.manifest import read_manifest
+from actionmae.data.sided_classes import sided_classes
 from actionmae.data.splits import Splits, split_manifest, usable_rows
 from actionmae.training.config import DataConfig
 
@@ -80,12 +81,25 @@ def read_clips(config: DataConfig) -> TrainingClips:
                 f"sample {row.sample!r} in {config.manifest} has no label: write its class name, or remove the row"
             )
     clips = TrainingClips(modalities=modalities, classes=manifest.classes, splits=Splits(**parts))
+    _warn_of_mirrors(clips, config)
     for name, rate in clips.missing_rates().items():
         if rate == 1:
             log.warning("no training clip has %s: its encoder stays as it begins", name)
         elif rate > 0:
             log.info("%s is missing in %.1f %% of the training clips", name, 100 * rate)
     return clips
+
+
+def _warn_of_mirrors(clips: TrainingClips, config: DataConfig) -> None:
+    sided = sided_classes(clips.classes)
+    if config.augment.flip > 0 and sided and any(spec.mirror is not None for spec in clips.modalities):
+        log.warning(
+            "data.augment.flip is %g, and a mirrored %s is another action (%d such classes): set it to 0, or mirror to "
+            "null for modalities that must not be mirrored",
+            config.augment.flip,
+            sided[0],
+            len(sided),
+        )
 
 
 class EpochBatches(Sampler[list[int]]):

@@ -6,6 +6,7 @@ from actionmae.core.modality import ModalitySet
 from actionmae.data.loading.dataset import ClipDataset
 from actionmae.data.manifest import read_manifest
 from actionmae.data.splits import rows_for_model
+from actionmae.data.transforms.config import AugmentConfig
 from actionmae.training.loaders import DataConfig, EpochBatches, read_clips, train_loader
 from helpers.tiny_recordings import CLASSES, MODALITIES, write_recordings
 
@@ -69,6 +70,34 @@ def test_a_modality_that_no_training_clip_has_is_told(tmp_path: Path, caplog: py
     manifest.write_text("\n".join(line.rpartition(",")[0] + "," if ",train," in line else line for line in lines))
     read_clips(DataConfig(manifest=manifest, modalities=MODALITIES))
     assert "no training clip has sound: its encoder stays as it begins" in caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("flip", "mirror", "classes", "warned"),
+    [
+        (0.5, {}, ("clap", "Swipe_LEFT", "wave"), True),
+        (0.0, {}, ("clap", "Swipe_LEFT", "wave"), False),
+        (0.5, None, ("clap", "Swipe_LEFT", "wave"), False),
+        (0.5, {}, CLASSES, False),
+    ],
+)
+def test_flipping_classes_that_have_a_side_is_warned_of(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    flip: float,
+    mirror: dict[str, object] | None,
+    classes: tuple[str, ...],
+    warned: bool,
+) -> None:
+    manifest = write_recordings(tmp_path, classes=classes)
+    config = DataConfig(
+        manifest=manifest,
+        modalities=({**MODALITIES[0], "mirror": mirror}, MODALITIES[1]),
+        augment=AugmentConfig(flip=flip),
+    )
+    read_clips(config)
+    told = [message for message in caplog.messages if "a mirrored Swipe_LEFT is another action" in message]
+    assert bool(told) == warned
 
 
 def test_a_modality_without_a_column_is_refused_in_training(manifest: Path) -> None:

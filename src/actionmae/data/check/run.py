@@ -9,6 +9,7 @@ from typing import Any
 from actionmae.core.modality import ModalitySpec, modality_name, resolve
 from actionmae.data.check.clip import ClipFacts, ClipFiles, read_clip
 from actionmae.data.check.lengths import check_lengths
+from actionmae.data.check.modalities import check_modalities
 from actionmae.data.check.report import CheckReport, Finding
 from actionmae.data.check.table import check_table
 from actionmae.data.manifest import Manifest, read_manifest
@@ -46,7 +47,7 @@ def check_manifest(
         ClipFiles(sample=row.sample, files={name: row.files[name] for name in specs if name in row.files}, specs=specs)
         for row in manifest.rows
     ]
-    findings = list(check_table(manifest))
+    findings = [*check_table(manifest), *check_modalities(specs, manifest.classes)]
     lengths = {}
     for done, (_, facts) in enumerate(run_in_processes(read_clip, clips, workers), start=1):
         findings += _of_clip(facts)

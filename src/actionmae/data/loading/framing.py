@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from actionmae.core.modality import ModalitySpec
 
 REGION = 1.2
-"""Size of the region over the size of the network's input. §4.1's shifted crop, without a number: our choice."""
-
+"""Size of the region over the size of the network's input (§2.2, shifted centre crop: × 1.2)."""
 
 _AS_LARGE = 1.005  # resampling by less than half a percent costs more than decoding and shows nothing
 _LINEAR_UP_TO = 2.0  # up to here bilinear still sees every pixel, at a sixth of the time of averaging areas

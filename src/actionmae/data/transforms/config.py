@@ -1,4 +1,4 @@
-"""What is varied in training (Tables 3 and 9), as switches. No torch here."""
+"""What is varied in training (Table 3), as switches. No torch here."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,13 @@ class AugmentConfig:
 
     Attributes:
         shifted_crop: Crop at a random place of the region, not at its centre (Table 3).
-        flip: Probability of mirroring a clip; 0 where left and right change the label. A clip is mirrored only if all
-            the modalities that it has can be.
+        flip: Probability of mirroring a clip, if all its modalities have a `mirror`. The paper's recipes say 0.5 (Table
+            3, §4.1); nothing is flipped by default, because a mirrored swipe to the left is one to the right.
         color_jitter: Vary brightness, contrast, saturation and hue of color frames (Table 3).
         jitter_strength: s: factors in 1 − s … 1 + s, hue turned by up to ± s/4 of the circle. §4.1 gives no numbers.
-        depth_jitter: The same on JET-coloured depth (Table 9 shows that it harms).
+        depth_jitter: The same on JET-coloured depth (Table 3: it harms, −1.8).
         independent: Crop and mirror each modality on its own, not all of a clip alike.
-        frames: Which frames the data set reads: "random" (Table 9's temporal random sampling), "segments" (one in each
+        frames: Which frames the data set reads: "random" (Table 3's temporal random sampling), "segments" (one in each
             of T equal parts: every part of the motion is seen) or "uniform" (as in testing).
         joint_rotation: Turn joints about the vertical axis by up to ± this many degrees.
         joint_scale: Scale joints by 1 ± up to this fraction.
@@ -32,7 +32,7 @@ class AugmentConfig:
     """
 
     shifted_crop: bool = True
-    flip: float = 0.5
+    flip: float = 0.0
     color_jitter: bool = True
     jitter_strength: float = 0.4
     depth_jitter: bool = False
