@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from actionmae.core.modality import ModalitySpec
 from actionmae.data.check.report import Finding
+from actionmae.data.manifest import Manifest
 from actionmae.data.sided_classes import sided_classes
 
 _OWN_ENCODERS = ("joints", "signal", "features")
 """Each reads the kind of its name; all others read frames, or are a user's own."""
 
 
-def check_modalities(specs: Mapping[str, ModalitySpec], classes: Sequence[str]) -> Iterator[Finding]:
+def check_modalities(specs: Mapping[str, ModalitySpec], manifest: Manifest) -> Iterator[Finding]:
     """Findings that need no recording.
 
     Args:
         specs: By name.
-        classes: Of the manifest.
+        manifest: What the table says.
     """
     yield from _letters(specs)
     yield from _encoders(specs)
-    yield from _mirrors(specs, classes)
+    yield from _mirrors(specs, manifest)
 
 
 def _letters(specs: Mapping[str, ModalitySpec]) -> Iterator[Finding]:
@@ -48,13 +49,13 @@ def _encoders(specs: Mapping[str, ModalitySpec]) -> Iterator[Finding]:
             yield Finding(level="warning", kind="encoder", modality=name, text=text)
 
 
-def _mirrors(specs: Mapping[str, ModalitySpec], classes: Sequence[str]) -> Iterator[Finding]:
+def _mirrors(specs: Mapping[str, ModalitySpec], manifest: Manifest) -> Iterator[Finding]:
     """A clip is mirrored only if all its modalities can be."""
-    sided = sided_classes(classes)
-    mirrored = [name for name, spec in specs.items() if spec.mirror is not None]
-    if sided and mirrored:
+    sided, fixed = sided_classes(manifest.classes), {name for name, spec in specs.items() if spec.mirror is None}
+    clips = sum(bool(row.files.keys() & specs.keys()) and not row.files.keys() & fixed for row in manifest.rows)
+    if sided and clips:
         text = (
-            f"a mirrored {sided[0]} is another action ({len(sided)} such classes), and {', '.join(mirrored)} can be "
-            "mirrored: leave data.augment.flip at 0, or say mirror: null in modalities.yaml"
+            f"a mirrored {sided[0]} is another action ({len(sided)} such classes), and {clips} clips can be mirrored: "
+            "leave data.augment.flip at 0, or say mirror: null in modalities.yaml"
         )
         yield Finding(level="warning", kind="mirror", text=text)

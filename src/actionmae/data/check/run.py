@@ -47,7 +47,7 @@ def check_manifest(
         ClipFiles(sample=row.sample, files={name: row.files[name] for name in specs if name in row.files}, specs=specs)
         for row in manifest.rows
     ]
-    findings = [*check_table(manifest), *check_modalities(specs, manifest.classes)]
+    findings = [*check_table(manifest), *check_modalities(specs, manifest)]
     lengths = {}
     for done, (_, facts) in enumerate(run_in_processes(read_clip, clips, workers), start=1):
         findings += _of_clip(facts)

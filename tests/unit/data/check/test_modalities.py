@@ -1,17 +1,22 @@
 """Modalities that do not go together, or not with the classes."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from actionmae.core.modality import resolve
 from actionmae.data.check.modalities import check_modalities
+from actionmae.data.manifest import Manifest
+from helpers.rows import clip_row
 
 
 def _found(*specs: str | dict[str, Any], classes: tuple[str, ...] = ("wave",)) -> list[tuple[str, str, str]]:
-    resolved = [resolve(spec) for spec in specs]
-    findings = check_modalities({spec.name: spec for spec in resolved}, classes)
-    return [(finding.level, finding.kind, finding.text) for finding in findings]
+    """Of a manifest of one clip that has all these modalities."""
+    resolved = {spec.name: spec for spec in map(resolve, specs)}
+    row = clip_row(sample="a", label="wave", files={name: name for name in resolved})
+    manifest = Manifest(path=Path("m.csv"), classes=classes, modalities=tuple(resolved), rows=(row,))
+    return [(finding.level, finding.kind, finding.text) for finding in check_modalities(resolved, manifest)]
 
 
 def test_the_registered_ones_go_together() -> None:
@@ -45,9 +50,7 @@ def test_an_encoder_that_does_not_fit(spec: dict[str, Any], level: str, text: st
 
 def test_classes_with_a_side_and_modalities_that_can_be_mirrored() -> None:
     sided = ("swipe left", "swipe right", "wave")
-    ((level, kind, text),) = _found("rgb", "inertial", classes=sided)
+    ((level, kind, text),) = _found("rgb", "depth", classes=sided)
     assert (level, kind) == ("warning", "mirror")
-    assert text.startswith(
-        "a mirrored swipe left is another action (2 such classes), and rgb can be mirrored: leave data"
-    )
-    assert _found({"name": "rgb", "mirror": None}, "inertial", classes=sided) == []
+    assert text.startswith("a mirrored swipe left is another action (2 such classes), and 1 clips can be mirrored: ")
+    assert _found("rgb", "inertial", classes=sided) == [], "a clip with inertial is never mirrored"
