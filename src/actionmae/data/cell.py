@@ -92,7 +92,7 @@ class Cell:
         return _place(base, text)
 
     @classmethod
-    def of(cls, source: Cell | Path | str) -> Cell:
+    def of(cls, source: Cell | os.PathLike[str] | str) -> Cell:
         """What users give for a recording, as a cell.
 
         Raises:

@@ -11,6 +11,8 @@ import csv
 import dataclasses
 import difflib
 import io
+import posixpath
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -47,6 +49,38 @@ class ClipRow:
     setup: str = ""
     split: str = ""
     files: dict[str, Cell] = dataclasses.field(default_factory=dict)
+
+
+def why_not_writable(row: ClipRow) -> str:
+    """Why no manifest can hold a clip, in words; empty = it can."""
+    facts = {fact: getattr(row, fact) for fact in _FACTS}
+    broken = [fact for fact, value in facts.items() if len(value.splitlines()) > 1]
+    if broken:
+        return f"its {broken[0]} {facts[broken[0]]!r} has a line break: write it on one line"
+    try:
+        "".join([*facts.values(), *map(str, row.files.values())]).encode()
+    except UnicodeEncodeError:
+        return "the name of a file or folder of the clip is not UTF-8: rename it"
+    return ""
+
+
+def require_own_names(rows: Iterable[ClipRow], place: str) -> None:
+    """Refuse two clips of one name; names become paths, so "a" and "./a" are one.
+
+    Args:
+        rows: The clips.
+        place: What they are in, for the message.
+
+    Raises:
+        ValueError: Naming the first two.
+    """
+    seen: dict[str, str] = {}
+    for row in rows:
+        path = posixpath.normpath(row.sample)
+        if path in seen:
+            names = f"{seen[path]!r} and {row.sample!r}" if seen[path] != row.sample else f"{row.sample!r} twice"
+            raise ValueError(f"{place} has sample {names}: give every clip its own name")
+        seen[path] = row.sample
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -91,25 +125,25 @@ def read_manifest(path: Path | str, *, check_files: bool = True) -> Manifest:
     Raises:
         FileNotFoundError: If the CSV, or a file that it names, does not exist.
         ValueError: If a column is missing, misspelt or doubled, a sample is doubled, a label is not in classes.txt,
-            a split is unknown, a row has too many cells or no file at all, or the text is not UTF-8.
+            a split is unknown, a name has a line break, a row has too many cells or no file at all, or the text is no
+            table in UTF-8.
     """
     path = Path(path)
     if path.is_dir():
         raise FileNotFoundError(
             f"manifest {path} is a folder: give the CSV in it, or make one with 'actionmae prepare'"
         )
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"manifest {path} does not exist: give a CSV, or write one with 'actionmae prepare'")
-    columns, table = _read_table(path)
+    try:
+        columns, table = _read_table(path)
+    except csv.Error as error:
+        raise ValueError(f"manifest {path} is no table ({error}): look for a quote that is not closed") from error
     modalities = tuple(column for column in columns if column not in _FACTS)
     rows = tuple(_row(path, modalities, cells, check_files) for cells in table)
     if not rows:
         raise ValueError(f"manifest {path} has no rows: give at least one clip")
-    seen: set[str] = set()
-    for row in rows:
-        if row.sample in seen:
-            raise ValueError(f"manifest {path} has sample {row.sample!r} twice: give every clip its own name")
-        seen.add(row.sample)
+    require_own_names(rows, f"manifest {path}")
     specs = read_modalities(path.parent)
     return Manifest(path=path, classes=_classes(path, rows), modalities=modalities, rows=rows, specs=specs)
 
@@ -120,11 +154,17 @@ def write_manifest(path: Path | str, rows: Sequence[ClipRow], classes: Sequence[
     The file columns are the modalities of all rows, in the order in which they first occur.
 
     Raises:
-        ValueError: If there are no rows.
+        ValueError: If there are no rows, two of one name, or a name that no manifest can hold.
     """
     path = Path(path)
     if not rows:
         raise ValueError(f"there are no clips to write into {path}: check the folder of the recordings")
+    require_own_names(rows, f"manifest {path}")
+    for row in rows:
+        if reason := why_not_writable(row):
+            raise ValueError(f"sample {row.sample!r} cannot be written into {path}: {reason}")
+    if broken := [name for name in classes if len(name.splitlines()) > 1]:
+        raise ValueError(f"class {broken[0]!r} has a line break: write it on one line")
     modalities = list(dict.fromkeys(name for row in rows for name in row.files))
     base = path.parent.resolve()
     write_text(path.with_name("classes.txt"), "".join(f"{name}\n" for name in classes))
@@ -157,9 +197,9 @@ def _read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
 
 
 def _check_columns(path: Path, columns: list[str]) -> None:
+    if doubled := [column for column, count in Counter(columns).items() if count > 1]:
+        raise ValueError(f"manifest {path} has column {doubled[0]!r} twice: remove one")
     for column in columns:
-        if columns.count(column) > 1:
-            raise ValueError(f"manifest {path} has column {column!r} twice: remove one")
         close = difflib.get_close_matches(column.strip().lower(), _FACTS, n=1, cutoff=0.8)
         if column not in _FACTS and close:
             raise ValueError(f"manifest {path} has a column {column!r}: did you mean {close[0]!r}?")
@@ -190,20 +230,23 @@ def _row(path: Path, modalities: tuple[str, ...], cells: dict[str, str], check_f
     for name, cell in files.items():
         if check_files and not cell.exists():
             raise FileNotFoundError(f"{name} of sample {facts['sample']!r} in {path} does not exist: {cell}")
-    return ClipRow(files=files, **facts)
+    row = ClipRow(files=files, **facts)
+    if reason := why_not_writable(row):
+        raise ValueError(f"sample {facts['sample']!r} in {path} cannot be used: {reason}")
+    return row
 
 
 def _classes(path: Path, rows: tuple[ClipRow, ...]) -> tuple[str, ...]:
     labels = {row.label for row in rows if row.label}
     listed = path.with_name("classes.txt")
-    if not listed.is_file():
+    if not listed.exists():
         return tuple(sorted(labels, key=natural_key))
     classes = tuple(line.strip() for line in read_utf8(listed).splitlines() if line.strip())
-    for name in classes:
-        if classes.count(name) > 1:
-            raise ValueError(f"{listed} names class {name!r} twice: each class once")
+    known = set(classes)
+    if doubled := [name for name, count in Counter(classes).items() if count > 1]:
+        raise ValueError(f"{listed} names class {doubled[0]!r} twice: each class once")
     for row in rows:
-        if row.label and row.label not in classes:
+        if row.label and row.label not in known:
             raise ValueError(
                 f"label {row.label!r} of sample {row.sample!r} in {path} is not in {listed}"
                 f"{did_you_mean(row.label, classes)}: correct the label or add the class"

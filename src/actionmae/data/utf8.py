@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from actionmae.data.regular_file import require_regular
+
+_MOST_BYTES = 1 << 28
+
 
 def read_utf8(path: Path) -> str:
     """The text of an existing file, its line ends as they are.
 
     Raises:
-        ValueError: If it is in another encoding (older spreadsheets, some shells' redirections).
+        FileNotFoundError: If it does not exist.
+        ValueError: If it is no regular file, has more than 256 MiB, or is in another encoding (older spreadsheets, some
+            shells' redirections).
     """
+    require_regular(path, most_bytes=_MOST_BYTES)
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -3,6 +3,7 @@
 Reading, frame choice and preprocessing are those of a test clip: a prediction here is the one that evaluation counted.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float32
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from actionmae.core.tensors import ClipBatch
 from actionmae.data.cell import Cell
@@ -22,8 +23,8 @@ from actionmae.data.transforms.transform import transform
 from actionmae.nn.checkpoint import load_model
 from actionmae.nn.classifier import MultiModalClassifier
 
-Source = Cell | str | Path | NDArray[Any]
-"""A path (video, folder of images, .mat, .npy, .skeleton), a cell of a manifest, or an array in memory, time first."""
+Source = Cell | str | os.PathLike[str] | ArrayLike
+"""A path (video, folder of images, .mat, .npy, .skeleton), a cell of a manifest, or an array or tensor, time first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,8 +146,8 @@ class Predictor:
         readers: dict[str, FrameReader] = {}
         for name, source in clip.items():
             spec = modalities[modalities.index(name)]
-            if isinstance(source, np.ndarray):
-                readers[name] = array_reader(source, spec, name=f"the {name} array")
-            else:
+            if isinstance(source, Cell | str | os.PathLike):
                 readers[name] = open_reader(source, spec)
+            else:
+                readers[name] = array_reader(source, spec, name=f"the {name} array")
         return read_sample(sample, readers, modalities)

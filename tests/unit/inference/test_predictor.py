@@ -53,6 +53,8 @@ def test_arrays_and_files_give_the_same(folder: Path, manifest: Path) -> None:
     files = read_manifest(manifest).rows[ROW].files
     arrays = {name: np.load(cell.path) for name, cell in files.items()}
     assert predictor.predict(**arrays) == predictor.predict(**files)
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    assert predictor.predict(**tensors) == predictor.predict(**files)
     assert predictor.predict(**{name: str(path) for name, path in files.items()}) == predictor.predict(**files)
 
 

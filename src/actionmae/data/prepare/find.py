@@ -11,7 +11,7 @@ from actionmae.core.choices import did_you_mean
 from actionmae.core.modality import ModalitySpec, modality_name, registered, resolve
 from actionmae.data.cell import Cell
 from actionmae.data.layouts import LAYOUTS, load_layout
-from actionmae.data.manifest import ClipRow, read_manifest
+from actionmae.data.manifest import ClipRow, read_manifest, why_not_writable
 from actionmae.data.natural_order import natural_key
 from actionmae.data.prepare.crop_source import CropSource, has_skeletons, skeleton_of
 from actionmae.data.prepare.own_folder import index_folder
@@ -122,14 +122,11 @@ def _index(layout: str, root: Path, names: Sequence[str]) -> _Found:
 
 
 def _nameable(rows: list[ClipRow]) -> tuple[list[ClipRow], list[tuple[str, str]]]:
-    """The rows that a manifest can hold, which is UTF-8, and which clips it cannot."""
+    """The rows that a manifest can hold, and which clips it cannot."""
     kept, unnamed = [], []
     for row in rows:
-        try:
-            "".join([row.sample, row.label, *map(str, row.files.values())]).encode()
-        except UnicodeEncodeError:
-            reason = "the name of a file or folder of the clip is not UTF-8: rename it; the clip is left out"
-            unnamed.append((row.sample, reason))
+        if reason := why_not_writable(row):
+            unnamed.append((row.sample, f"{reason}; the clip is left out"))
         else:
             kept.append(row)
     return kept, unnamed

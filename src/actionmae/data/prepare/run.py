@@ -19,7 +19,7 @@ from typing import Any
 from actionmae.core.files import atomic_write
 from actionmae.core.modality import ModalitySpec
 from actionmae.data.cell import Cell
-from actionmae.data.manifest import ClipRow, write_manifest
+from actionmae.data.manifest import ClipRow, require_own_names, write_manifest
 from actionmae.data.modality_file import read_modalities, write_modalities
 from actionmae.data.prepare.find import Crop, RawClips, find_clips
 from actionmae.data.prepare.job import OUT_IS_FULL, Job, Problem, prepare_clip
@@ -104,6 +104,7 @@ def prepare(
     remembered = read_modalities(out)
     raw = find_clips(layout, Path(root), modalities, crop, remembered)
     _check_names([row.sample for row in raw.rows], out)
+    require_own_names(raw.rows, str(root))
     refuse_foreign(out, Path(root), raw.specs)
     if transcode:
         require_meaning(out, remembered, raw.specs)

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actionmae.core.modality import Value
+from actionmae.data.reading.image_file import JPEG, PNG, decode, image_size
 
 _CODECS = (b"MJPG", b"MPNG")
 _INDEX_ENTRY = np.dtype([("chunk", "S4"), ("flags", "<u4"), ("place", "<u4"), ("size", "<u4")])
@@ -28,7 +29,6 @@ _HEADER = 8  # bytes before the data of each chunk: its name and its size
 # A header or an index of more bytes, or a file of more chunks beside its frames, is damaged: do not read on for ever.
 _MOST_BYTES, _MOST_CHUNKS = 1 << 26, 64
 _END_OF_JPEG = b"\xff\xd9"
-_PNG = b"\x89PNG\r\n\x1a\n"
 _PADDING = 64  # bytes that cameras may add behind the end of an image
 # OpenCV takes every JPEG for one of full range; FFmpeg honours this comment, near the start, that says otherwise.
 _LIMITED_RANGE, _COMMENTS = b"CS=ITU601", 1024
@@ -70,15 +70,12 @@ class AviFrames:
                 yield image
 
     def _decode(self, data: bytes, size: int) -> NDArray[Any] | None:
-        if len(data) < size or (data[:2] == b"\xff\xd8" and _END_OF_JPEG not in data[-_PADDING:]):
+        if len(data) < size or (data.startswith(JPEG) and _END_OF_JPEG not in data[-_PADDING:]):
             return None
-        if data.startswith(_PNG) and not _has_its_chunks(data):
+        if image_size(data) != self.size:  # half the height: two fields of an interlaced recording in one packet
             return None
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS[self.value])
-        # Half the height: two fields of an interlaced recording in one packet.
-        if image is None or image.shape[:2] != self.size:
-            return None
-        if image.dtype != (np.uint16 if self.value == "depth" else np.uint8):
+        image = decode(data, _FLAGS[self.value])
+        if image is None or image.dtype != (np.uint16 if self.value == "depth" else np.uint8):
             return None
         if image.ndim == 2:
             return np.asarray(image[:, :, None])
@@ -163,17 +160,9 @@ def _video_stream(header: bytes) -> tuple[int, float, int, tuple[int, int]] | No
     return None
 
 
-def _has_its_chunks(png: bytes) -> bool:
-    """Whether every chunk ends within the image: OpenCV takes memory for whatever length a damaged one claims."""
-    at = len(_PNG)
-    while at + 8 <= len(png) and png[at + 4 : at + 8] != b"IEND":
-        at += 12 + int.from_bytes(png[at : at + 4], "big")
-    return at + 8 <= len(png)
-
-
 def _reads_alike(start: bytes, value: Value) -> bool:
     """Whether OpenCV makes of an image what FFmpeg would."""
-    if start.startswith(_PNG):
+    if start.startswith(PNG):
         sixteen_bit_gray = start[24:26] == b"\x10\x00"  # of IHDR: bits, colour type
         return sixteen_bit_gray if value == "depth" else start[24] == 8
-    return value != "depth" and start.startswith(b"\xff\xd8") and _LIMITED_RANGE not in start
+    return value != "depth" and start.startswith(JPEG) and _LIMITED_RANGE not in start

@@ -5,6 +5,7 @@ A frame's number is the first one in its file's name; files are sorted as number
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -21,17 +22,24 @@ def frame_number(file: Path) -> int | None:
 
 
 def list_frames(cell: Cell, endings: tuple[str, ...]) -> list[Path]:
-    """The files of a cell in the order of time, possibly none.
+    """The files of a cell in the order of time, possibly none; hidden ones do not count.
 
     Args:
         cell: A folder, or some of its files.
         endings: Lower-case file endings that count, for example (".png",).
 
     Raises:
-        ValueError: If the cell asks for frame numbers that are not there.
+        ValueError: If the cell asks for frame numbers that are not there, or something is no regular file.
     """
-    pattern = cell.pattern or "*"
-    files = [file for file in cell.path.iterdir() if file.suffix.lower() in endings and fnmatchcase(file.name, pattern)]
+    files = []
+    with os.scandir(cell.path) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") or not fnmatchcase(entry.name, cell.pattern or "*"):
+                continue
+            if entry.name.lower().endswith(endings):
+                if not entry.is_file():
+                    raise ValueError(f"{entry.path} is no regular file: remove it from the frames of {cell}")
+                files.append(Path(entry.path))
     if cell.frames:
         files = [file for file in files if cell.chooses(frame_number(file))]
         found = {frame_number(file) for file in files}

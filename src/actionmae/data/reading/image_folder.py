@@ -7,7 +7,6 @@ size and every reading keeps its value.
 
 from __future__ import annotations
 
-import struct
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import repeat
@@ -21,10 +20,12 @@ from numpy.typing import NDArray
 from actionmae.core.modality import Value
 from actionmae.data.cell import Cell
 from actionmae.data.reading.frame_files import list_frames, missing_numbers
+from actionmae.data.reading.image_file import MOST_PIXELS, PNG, decode, image_size
 from actionmae.data.reading.levels import eight_bits
+from actionmae.data.regular_file import require_regular
 
 _ENDINGS = (".jpg", ".jpeg", ".png")
-_PNG_START = b"\x89PNG\r\n\x1a\n"
+_MOST_BYTES = 1 << 28  # of one image
 
 
 class ImageFolder:
@@ -94,15 +95,17 @@ class ImageFolder:
         return out
 
     def _load(self, file: Path) -> NDArray[Any]:
-        image = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+        require_regular(file, most_bytes=_MOST_BYTES)
+        image = decode(file.read_bytes(), cv2.IMREAD_UNCHANGED)
         if image is None:
-            raise ValueError(f"image {file} cannot be decoded: copy or convert it again")
+            raise ValueError(
+                f"image {file} cannot be decoded: copy it again, or convert it to PNG or JPEG of at most "
+                f"{MOST_PIXELS:,} pixels"
+            )
         if self._value == "depth":
             if image.dtype != np.uint16 or image.ndim != 2:
                 raise ValueError(f"image {file} is {image.dtype} {image.shape}: depth needs 16-bit gray PNG")
             return image[:, :, None]
-        if image.dtype not in (np.uint8, np.uint16):
-            raise ValueError(f"image {file} is {image.dtype}: give images of 8 or 16 bits")
         return _channels(eight_bits(image, self._value_range), self._value)
 
 
@@ -119,10 +122,12 @@ def _png_size(file: Path) -> tuple[int, int]:
     """Height and width as the header says: the pixels need not be decoded."""
     with file.open("rb") as opened:
         start = opened.read(24)
-    if len(start) < 24 or not start.startswith(_PNG_START):
+    size = image_size(start) if start.startswith(PNG) else None
+    if size is None:
         raise ValueError(f"image {file} is cut off or no PNG: depth needs 16-bit gray PNG")
-    width, height = struct.unpack(">II", start[16:])
-    return height, width
+    if size[0] * size[1] > MOST_PIXELS:
+        raise ValueError(f"image {file} has {size[1]} × {size[0]} pixels: at most {MOST_PIXELS:,} are read")
+    return size
 
 
 def _channels(image: NDArray[np.uint8], value: Value) -> NDArray[np.uint8]:

@@ -14,19 +14,21 @@ A cell may choose frames of a recording, and say when they were taken (see `cell
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from actionmae.core.modality import ModalitySpec
 from actionmae.data.cell import Cell
+from actionmae.data.reading.arrays import as_kind
 from actionmae.data.reading.clock import frame_seconds
 from actionmae.data.reading.image_folder import ImageFolder
-from actionmae.data.reading.levels import eight_bits
 from actionmae.data.reading.mat_files import read_mat
+from actionmae.data.reading.npy_files import read_npy
 from actionmae.data.reading.skeleton_frames import read_skeleton_frames
 from actionmae.data.reading.skeleton_text import read_skeleton_text
 from actionmae.data.reading.video import VideoReader
@@ -113,7 +115,7 @@ def frames_of(reader: FrameReader) -> Iterator[Array]:
     return reader.images(range(reader.num_frames))
 
 
-def open_reader(source: Cell | Path | str, spec: ModalitySpec) -> FrameReader:
+def open_reader(source: Cell | os.PathLike[str] | str, spec: ModalitySpec) -> FrameReader:
     """Open one recording; the form is told by the file's name, the meaning by the modality.
 
     Args:
@@ -160,10 +162,10 @@ def _open_folder(cell: Cell, spec: ModalitySpec) -> FrameReader:
 def _open_file(path: Path, spec: ModalitySpec) -> FrameReader:
     suffix = path.suffix.lower()
     if suffix in (".mat", ".npy"):
-        array = _load_npy(path) if suffix == ".npy" else read_mat(path)
+        array = read_npy(path) if suffix == ".npy" else read_mat(path)
         if suffix == ".mat" and spec.kind in ("frames", "joints"):
             array = np.moveaxis(array, -1, 0)
-        return ArrayReader(_as_kind(path, array, spec), spec.fps)
+        return ArrayReader(as_kind(array, spec, path), spec.fps)
     if spec.kind == "frames":
         return VideoReader(path, spec.value, spec.value_range)
     if spec.kind == "joints" and suffix == ".skeleton":
@@ -177,94 +179,23 @@ def _unreadable(path: Path, spec: ModalitySpec) -> ValueError:
     return ValueError(f"{path} cannot be read as {spec.name} ({spec.kind}): give a {forms} file")
 
 
-def array_reader(array: Array, spec: ModalitySpec, *, name: str = "the array") -> FrameReader:
-    """A stream over an array in memory, time first, checked as the content of a `.npy` file is.
+def array_reader(array: ArrayLike, spec: ModalitySpec, *, name: str = "the array") -> FrameReader:
+    """A reader of an array in memory, time first, checked as the content of a `.npy` file is.
 
     Args:
         array: frames [n, h, w] or [n, h, w, c] uint8 or uint16; joints [n, J, 3] or [n, P, J, 3]; signal and features
-            [n, C].
+            [n, C]. What NumPy can make an array of will do, a tensor in the main memory for example.
         spec: The modality.
         name: What an error calls the array.
 
     Raises:
+        TypeError: If it is no array.
         ValueError: If the array does not fit the modality, or has NaN.
     """
-    return ArrayReader(_as_kind(Path(name), array, spec), spec.fps)
-
-
-def _load_npy(path: Path) -> Array:
     try:
-        array: Array = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise ValueError(f"{path} cannot be read as a NumPy file ({error}): save one numeric array") from error
-    return array
-
-
-def _as_kind(path: Path, array: Array, spec: ModalitySpec) -> Array:
-    """Check an array, time first, against its modality and give it the form that `FrameReader.read` promises."""
-    if array.ndim == 0 or len(array) == 0:
-        raise ValueError(f"{path} has no frames: record or convert it again")
-    if spec.kind == "frames":
-        return _as_images(path, array, spec)
-    if spec.kind == "joints":
-        return _as_joints(path, array, spec)
-    wanted = spec.shape[0]
-    if array.ndim != 2 or array.shape[1] != wanted:
-        raise ValueError(
-            f"{path} has shape {array.shape}: {spec.name} needs (time, {wanted}); change the modality's shape if "
-            "the file is right"
-        )
-    _refuse_nan(path, array, spec)
-    return array.astype(np.float32)
-
-
-def _as_images(path: Path, array: Array, spec: ModalitySpec) -> Array:
-    channels = {"color": 3, "gray": 1, "flow": 2, "depth": 1}[spec.value]
-    dtype = np.uint16 if spec.value == "depth" else np.uint8
-    if array.ndim == 3:
-        array = array[..., None]
-    if spec.value == "gray" and array.dtype == np.uint16:
-        array = eight_bits(array, spec.value_range)
-    if array.ndim != 4 or array.shape[3] != channels:
-        raise ValueError(f"{path} has shape {array.shape}: {spec.name} needs (time, height, width, {channels})")
-    if array.dtype != dtype and not (dtype == np.uint16 and array.dtype == np.int16 and array.min() >= 0):
-        raise ValueError(f"{path} is {array.dtype}: {spec.name} needs {np.dtype(dtype)}, depth in millimetres")
-    return array.astype(dtype, copy=False)
-
-
-def _as_joints(path: Path, array: Array, spec: ModalitySpec) -> Array:
-    """Time first → [T, P, J, 3]; a person whose coordinates are all 0 or all NaN is absent.
-
-    One person is [T, J, 3], [T, 3, J] or [T, 3·J] (x, y, z of each joint in turn), several are [T, P, J, 3].
-    """
-    persons, joints, _ = spec.shape
-    given = array.shape
-    if given[1:] == (3, joints) and joints != 3:
-        array = array.swapaxes(1, 2)
-    elif given[1:] == (3 * joints,):
-        array = array.reshape(-1, joints, 3)
-    if array.ndim == 3:
-        _refuse_nan(path, array, spec)
-        array = array[:, None]
-    if array.ndim != 4 or array.shape[2:] != (joints, 3):
-        raise ValueError(
-            f"{path} has shape {given}: {spec.name} needs (time, {joints}, 3) or (time, persons, {joints}, 3); "
-            "change the modality's shape if the file is right"
-        )
-    array = array[:, :persons].astype(np.float32)
-    absent = (np.isnan(array) | (array == 0)).all(axis=(2, 3))
-    _refuse_nan(path, np.where(absent[:, :, None, None], 0, array), spec)
-    if absent.all():
-        raise ValueError(f"{path} holds no person in any frame: leave this cell of the manifest empty")
-    out = np.full((len(array), persons, joints, 3), np.nan, dtype=np.float32)
-    out[:, : array.shape[1]] = np.where(absent[:, :, None, None], np.nan, array)
-    return out
-
-
-def _refuse_nan(path: Path, array: Array, spec: ModalitySpec) -> None:
-    bad = ~np.isfinite(array).reshape(len(array), -1).all(axis=1)
-    if bad.any():
-        raise ValueError(
-            f"{path} has NaN or infinite values in frame {int(bad.argmax())}: repair the {spec.name} recording or "
-            "leave its cell of the manifest empty"
-        )
+        numbers = np.asarray(array)
+    except (TypeError, ValueError, RuntimeError) as error:  # a tensor on a GPU, or one that wants a gradient
+        raise TypeError(f"{name} gives no numbers ({error}): give a NumPy array, or tensor.detach().cpu()") from error
+    if numbers.dtype.kind not in "iufb":
+        raise TypeError(f"{name} is {type(array).__name__}: give a path, or an array of numbers")
+    return ArrayReader(as_kind(numbers, spec, name), spec.fps)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from actionmae.data.cell import Cell
 from actionmae.data.reading.frame_files import list_frames
+from actionmae.data.utf8 import read_utf8
 
 
 def read_skeleton_frames(cell: Cell, *, num_persons: int, num_joints: int) -> NDArray[np.float32]:
@@ -45,7 +46,7 @@ def read_skeleton_frames(cell: Cell, *, num_persons: int, num_joints: int) -> ND
 def _persons(file: Path, num_joints: int) -> list[NDArray[np.float32]]:
     """Each person's joints [J, 3]."""
     blocks: list[list[list[float]]] = [[]]
-    for line in file.read_text(errors="replace").splitlines()[1:]:
+    for line in read_utf8(file).splitlines()[1:]:
         fields = line.strip().rstrip(",").split(",")
         if len(fields) < 3:
             blocks.append([])

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actionmae.data.reading.body_tracks import follow_persons
+from actionmae.data.utf8 import read_utf8
 
 Joints = NDArray[np.float32]
 """[J, 7] of one body: metres (3), pixels in depth (2) and colour images (2)."""
@@ -74,7 +75,7 @@ def _read(path: Path, num_persons: int, num_joints: int) -> NDArray[np.float32]:
 
 def _parse(path: Path, num_joints: int) -> list[dict[str, Joints]]:
     """Per frame: id → joints."""
-    words = path.read_text(errors="replace").split()
+    words = read_utf8(path).split()
     bodies: list[dict[str, Joints]] = []
     at = 1
     try:

@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 
 from actionmae.core.modality import Value
 from actionmae.data.reading.avi_frames import find_frames
+from actionmae.data.reading.image_file import MOST_PIXELS
 from actionmae.data.reading.levels import eight_bits
+from actionmae.data.regular_file import require_regular
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +29,13 @@ Frame = NDArray[Any]
 """One image [h, w, c], uint8 or uint16."""
 
 _FORMATS = {"color": "rgb24", "gray": "gray", "flow": "rgb24", "depth": "gray16le"}
+# Containers that hold their frames themselves. A playlist (ffconcat, m3u8, mpd, sdp …) names other files.
+_CONTAINERS = {
+    "format_whitelist": "avi,mov,mp4,matroska,webm,mpeg,mpegts,mpegvideo,mjpeg,m4v,h264,hevc,ivf,obu,ogg,asf,flv,dv,"
+    "mxf,nut,rm,wtv,gif,apng,yuv4mpegpipe",
+    "protocol_whitelist": "file",
+}
+_LIMITS = {"max_pixels": str(MOST_PIXELS)}
 # A header may count a frame or two wrongly; a recording that lacks more than this share was cut off.
 _TRUNCATED_BELOW = 0.9
 
@@ -55,8 +64,7 @@ class VideoReader:
     """
 
     def __init__(self, path: Path, value: Value, value_range: tuple[float, float] | None = None) -> None:
-        if not path.is_file():
-            raise FileNotFoundError(f"video {path} does not exist: check the manifest's cell")
+        require_regular(path)
         self._path = path
         self._value = value
         self._value_range = value_range if value == "gray" else None
@@ -121,7 +129,9 @@ class VideoReader:
 
     def _open(self) -> av.container.InputContainer:
         try:
-            container = av.open(str(self._path), metadata_errors="ignore")  # a title need not be UTF-8
+            # A title need not be UTF-8. An absolute path is no address of a protocol, whatever it begins with.
+            name = str(self._path.absolute())
+            container = av.open(name, metadata_errors="ignore", options=_LIMITS, container_options=_CONTAINERS)
         except (av.FFmpegError, OSError) as error:
             reason = error.strerror or error
             raise ValueError(f"{self._path} cannot be opened as a video ({reason}): convert or remove it") from error
@@ -131,6 +141,7 @@ class VideoReader:
         if container.streams.video[0].codec_context is None:
             container.close()
             raise ValueError(f"{self._path} is coded in a way that FFmpeg does not know: convert it")
+        container.streams.video[0].codec_context.options = _LIMITS
         return container
 
     def _scan(self, container: av.container.InputContainer, stream: Any) -> None:
