@@ -89,7 +89,7 @@ def test_facts_of_a_clip_that_cannot_be_read_for_a_while_are_kept(tmp_path: Path
 @pytest.mark.parametrize(
     ("sample", "sentence"),
     [
-        ("./a", r"sample '\./a' is no plain name of a file: write 'a'"),
+        ("./a", r"has sample 'a' and '\./a': give every clip its own name"),
         ("x//a", "sample 'x//a' is no plain name of a file: write 'x/a'"),
         ("x/./a", r"sample 'x/\./a' is no plain name of a file: write 'x/a'"),
         ("a/", "sample 'a/' is no plain name of a file: write 'a'"),
