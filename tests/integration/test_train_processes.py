@@ -9,7 +9,7 @@ import torch
 
 from actionmae.data.manifest import write_manifest
 from actionmae.inference.evaluate import evaluate_model
-from actionmae.methods import MethodConfig
+from actionmae.methods import ActionMAEConfig
 from actionmae.nn.config import ClassifierConfig
 from actionmae.training.engine import EngineConfig
 from actionmae.training.loaders import DataConfig
@@ -57,7 +57,7 @@ def test_two_processes_train_when_one_lacks_a_modality(tmp_path: Path) -> None:
         TrainSettings(
             data=DataConfig(manifest=manifest, modalities=MODALITIES, batch_size=1),
             model=TINY,
-            method=MethodConfig(),
+            method=ActionMAEConfig(),
             optim=OptimConfig(lr=1e-2, epochs=3),
             engine=EngineConfig(accelerator="cpu", devices=2, strategy="ddp_fork", progress=False, threads=1),
             select="val",

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from actionmae.methods import MethodConfig, Supervised
+from actionmae.methods import ActionMAEConfig, Supervised
 from actionmae.nn.config import ClassifierConfig
 from actionmae.training.engine import EngineConfig
 from actionmae.training.loaders import DataConfig
@@ -43,7 +43,7 @@ def run_training(manifest: Path, run: Path, *, epochs: int, seed: int = 0, **opt
         TrainSettings(
             data=DataConfig(manifest=manifest, modalities=MODALITIES, batch_size=5, cache=True),
             model=TINY,
-            method=MethodConfig(),
+            method=ActionMAEConfig(),
             optim=OptimConfig(lr=1e-2, epochs=epochs, schedule="linear", step_epochs=3),
             engine=EngineConfig(accelerator="cpu", progress=False, accumulate=2, threads=1, seed=seed),
         ),
@@ -154,7 +154,7 @@ def break_a_recording(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def interrupt(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def step(*_: object) -> None:
+    def step(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Supervised, "step", step)

@@ -19,8 +19,8 @@ from actionmae.data.loading.dataset import ClipDataset
 from actionmae.data.manifest import ClipRow
 from actionmae.data.transforms.transform import transform
 from actionmae.evaluation.scores import SubsetScores, merge, score_subsets
+from actionmae.nn.architectures import SavedModel
 from actionmae.nn.checkpoint import load_model
-from actionmae.nn.classifier import MultiModalClassifier
 
 Progress = Callable[[int], None]
 
@@ -39,7 +39,7 @@ class ClipScorer:
     def __init__(
         self,
         rows: Sequence[ClipRow],
-        model: MultiModalClassifier,
+        model: SavedModel,
         *,
         batch_size: int = 32,
         num_workers: int = 0,
@@ -56,18 +56,18 @@ class ClipScorer:
             collate_fn=collate,
         )
 
-    def __call__(self, model: MultiModalClassifier, *, progress: Progress | None = None) -> SubsetScores:
+    def __call__(self, model: SavedModel, *, progress: Progress | None = None) -> SubsetScores:
         """Score every subset on the device where the model is."""
         return score_subsets(
             model, self.batches(model), classes=model.classes, subjects=self.subjects, progress=progress
         )
 
-    def batches(self, model: MultiModalClassifier) -> Iterator[ClipBatch]:
+    def batches(self, model: SavedModel) -> Iterator[ClipBatch]:
         """Ready for the model: centre crops as floats, on its device."""
         for batch in self.stored_batches(model):
             yield transform(batch, model.modalities)
 
-    def stored_batches(self, model: MultiModalClassifier) -> Iterator[ClipBatch]:
+    def stored_batches(self, model: SavedModel) -> Iterator[ClipBatch]:
         """As stored, on the model's device: what `transform` makes ready for it."""
         device = next(model.parameters()).device
         for batch in self.loader:
