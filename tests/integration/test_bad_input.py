@@ -332,7 +332,7 @@ def _(w: World) -> list[str]:
     return w.predict(f"rgb={w.tmp / 'frames'}")
 
 
-@case("broken image", r"1\.png cannot be decoded: copy or convert it again")
+@case("broken image", r"1\.png cannot be decoded: copy it again")
 def _(w: World) -> list[str]:
     return w.predict("rgb=" + str(Path(w.text("frames/1.png", "no image")).parent))
 
@@ -378,6 +378,18 @@ def _(w: World) -> list[str]:
 def _(w: World) -> list[str]:
     (w.manifest.parent / "clip3_sound.npy").write_text("hello")
     return w.train()
+
+
+@case("broken recording in one of two processes", r"clip30_sound\.npy cannot be read as a NumPy file")
+def _(w: World) -> list[str]:
+    (w.manifest.parent / "clip30_sound.npy").write_text("hello")
+    return w.evaluate("--devices", "2")
+
+
+@case("broken recording in a worker", r"clip30_sound\.npy cannot be read as a NumPy file")
+def _(w: World) -> list[str]:
+    (w.manifest.parent / "clip30_sound.npy").write_text("hello")
+    return w.evaluate("--num_workers", "1")
 
 
 words(
