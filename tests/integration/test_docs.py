@@ -97,7 +97,7 @@ def test_the_page_of_modalities_is_true() -> None:
     }
     (example,) = blocks(page, "yaml")
     modalities = ModalitySet(yaml.safe_load(example))
-    assert modalities.letters == "RDST"
+    assert modalities.letters == ("R", "D", "S", "T")
     build_classifier(modalities, classes=("a", "b"), config=ClassifierConfig(embed_dim=16, num_heads=2, mlp_dim=16))
 
 
