@@ -23,8 +23,8 @@ from pathlib import Path
 Runs = tuple[tuple[int, int], ...]
 """First and last of each run of numbers: rising, and with gaps between them."""
 
-_NUMBER = r"-?\d+(?:\.\d+)?"
-_FPS = r"(\d+(?:\.\d+)?)fps"
+_NUMBER = r"-?\d{1,12}(?:\.\d{1,12})?"
+_FPS = r"(\d{1,12}(?:\.\d{1,12})?)fps"
 _SPOKEN = re.compile(rf"({_NUMBER})s(?:\+{_FPS})?|{_FPS}")
 _RUN = r"\d{1,9}(?:-\d{1,9})?"
 _FRAMES = re.compile(rf"#({_RUN}(?:,{_RUN})*)$")

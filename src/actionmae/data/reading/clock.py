@@ -55,7 +55,7 @@ def frame_seconds(cell: Cell, num_frames: int, fps: float | None) -> NDArray[np.
 
 
 def _read_text(path: Path) -> NDArray[np.float64]:
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"times {path} do not exist: put them beside the recording, one line per frame")
     lines = [line for line in read_utf8(path).splitlines() if line.strip()]
     if not lines:

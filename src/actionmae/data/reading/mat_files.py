@@ -39,7 +39,9 @@ def read_mat(path: Path) -> NDArray[Any]:
     except _Refused as refused:
         raise ValueError(f"{path} {refused}") from None
     except Exception as error:  # a damaged file fails in any of zlib's and HDF5's ways
-        raise ValueError(f"{path} cannot be read as a MATLAB file ({error}): save it again with -v7") from error
+        raise ValueError(
+            f"{path} cannot be read as a MATLAB file ({str(error)[:200]}): save it again with -v7"
+        ) from error
 
 
 class _Refused(Exception):  # noqa: N818

@@ -23,7 +23,9 @@ def read_npy(path: Path) -> NDArray[Any]:
     try:
         shape, dtype, start = _read_header(path)
     except Exception as error:  # the header is a Python literal, and a damaged one fails in any of the parser's ways
-        raise ValueError(f"{path} cannot be read as a NumPy file ({error}): save one numeric array") from error
+        raise ValueError(
+            f"{path} cannot be read as a NumPy file ({str(error)[:200]}): save one numeric array"
+        ) from error
     if dtype.kind not in "iufb":
         raise ValueError(f"{path} holds {dtype} instead of numbers: save one numeric array")
     wanted = math.prod(shape) * dtype.itemsize
