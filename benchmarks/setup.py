@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from actionmae.core.tensors import ClipBatch
+from actionmae.nn import ClassifierConfig
 from actionmae.nn.classifier import MultiModalClassifier, build_classifier
 
 NAMES = ("rgb", "depth", "ir")
@@ -66,10 +67,13 @@ def make_model(sizes: Sizes, encoder: str, *, device: str, step: bool = False) -
     model = build_classifier(
         [{"name": name, "num_frames": frames, "shape": [3, pixels, pixels]} for name in NAMES],
         NUM_CLASSES,
-        space_encoder=encoder,
-        embed_dim=sizes.embed_dim,
-        mlp_dim=sizes.mlp_dim,
-        action_mae=True,
+        config=ClassifierConfig(
+            space_encoder=encoder,
+            embed_dim=sizes.embed_dim,
+            mlp_dim=sizes.mlp_dim,
+            action_mae=True,
+            normalization="imagenet",
+        ),
     )
     return model.eval().to(device)
 

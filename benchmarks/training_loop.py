@@ -14,8 +14,8 @@ import torch
 from actionmae.data.cell import Cell
 from actionmae.data.manifest import ClipRow, write_manifest
 from actionmae.data.transforms.transform import AugmentConfig, transform
-from actionmae.methods import MethodConfig, Supervised, build_method
-from actionmae.nn.classifier import build_classifier
+from actionmae.methods import ActionMAEConfig, Draws, Method, build_method
+from actionmae.nn import ClassifierConfig
 from actionmae.training.engine import EngineConfig
 from actionmae.training.loaders import DataConfig, TrainingClips, read_clips, train_loader
 from actionmae.training.module import TrainingModule
@@ -55,7 +55,7 @@ def measure(data: DataConfig, sizes: Sizes, device: str) -> Result:
     def steps() -> None:
         for batch in ready:
             optimizer.zero_grad()
-            losses = method.step(batch, draw.manual_seed(0)).losses
+            losses = method.step(batch, Draws.from_seed(0)).losses
             torch.stack(list(losses.values())).sum().backward()
             optimizer.step()
 
@@ -85,18 +85,26 @@ def measure(data: DataConfig, sizes: Sizes, device: str) -> Result:
     )
 
 
-def small_method(clips: TrainingClips, device: str) -> Supervised:
+def small_method(clips: TrainingClips, device: str) -> Method:
     """ActionMAE at the size of configs/utd_mhad."""
     torch.manual_seed(0)
-    model = build_classifier(
-        clips.modalities, classes=clips.classes, embed_dim=128, num_heads=4, mlp_dim=256, action_mae=True
-    )
-    return build_method(MethodConfig(drop_per="sample"), model.to(device))
+    model = ClassifierConfig(embed_dim=128, num_heads=4, mlp_dim=256)
+    config = ActionMAEConfig(drop_per="sample")
+    return build_method(config, modalities=clips.modalities, classes=clips.classes, model=model).to(device)
 
 
-def fit(method: Supervised, loader: Any, augment: AugmentConfig, device: str) -> None:
+def fit(method: Method, loader: Any, augment: AugmentConfig, device: str) -> None:
     """One epoch under Lightning, without what happens between epochs."""
-    module = TrainingModule(method=method, optim=OPTIM, augment=augment, loader=lambda **_: loader, seed=0)
+    (stage,) = method.stages(1)
+    module = TrainingModule(
+        method=method,
+        stage=stage,
+        first_epoch=0,
+        optim=OPTIM,
+        augment=augment,
+        loader=lambda **_: loader,
+        seed=0,
+    )
     engine = EngineConfig(accelerator="gpu" if device == "cuda" else "cpu")
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     with warnings.catch_warnings(action="ignore"):

@@ -6,7 +6,7 @@ import torch
 
 from actionmae.core.dropping import sample_visible
 from actionmae.core.tensors import ClipBatch
-from actionmae.methods import MethodConfig, build_method
+from actionmae.methods import ActionMAEConfig, Draws, Supervised
 from actionmae.nn.classifier import MultiModalClassifier
 from actionmae.training.optim import OptimConfig, build_optimizer
 from benchmarks.naive import NaiveClassifier
@@ -28,12 +28,12 @@ MIXED = (
 
 def our_step(model: MultiModalClassifier, batch: ClipBatch) -> Callable[[], None]:
     """Forward, losses, backward, fused AdamW."""
-    method = build_method(MethodConfig(drop_per="sample"), model)
+    method = Supervised(model=model, config=ActionMAEConfig(drop_per="sample"))
     optimizer = build_optimizer(model.parameters(), OptimConfig(), fused=True)
 
     def step() -> None:
         optimizer.zero_grad()
-        losses = method.step(batch, torch.Generator().manual_seed(0)).losses
+        losses = method.step(batch, Draws.from_seed(0)).losses
         torch.stack(list(losses.values())).sum().backward()
         optimizer.step()
 

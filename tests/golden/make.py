@@ -18,7 +18,7 @@ from actionmae.cli import VERBS
 from actionmae.cli import main as main_of_cli
 from actionmae.core.modality import ModalitySet
 from actionmae.core.tensors import ClipBatch
-from actionmae.nn import MultiModalClassifier, build_classifier, save_model
+from actionmae.nn import ClassifierConfig, MultiModalClassifier, build_classifier, save_model
 from helpers.tiny_models import VECTORS
 
 HERE = Path(__file__).parent
@@ -63,7 +63,9 @@ def clips_by_rule(modalities: ModalitySet, available: Tensor) -> ClipBatch:
 def statistics(fusion: str, action_mae: bool) -> dict[str, Any]:
     """Parameter names and shapes of a tiny network, and mean, spread and last value of what it computes."""
     modalities = ModalitySet(MODALITIES)
-    model = filled_by_rule(build_classifier(modalities, 3, fusion=fusion, action_mae=action_mae, **WIDTH))
+    model = filled_by_rule(
+        build_classifier(modalities, 3, fusion=fusion, action_mae=action_mae, config=ClassifierConfig(**WIDTH))
+    )
     available = torch.tensor([[True, True, True], [True, False, False], [False, True, True]])
     with torch.no_grad():
         out = model(clips_by_rule(modalities, available))
@@ -101,7 +103,9 @@ def main() -> None:
     ARGUMENTS.write_text(arguments(), encoding="utf-8")
     if not MODEL.exists():
         modalities = ModalitySet(VECTORS)
-        model = filled_by_rule(build_classifier(modalities, classes=CLASSES, action_mae=True, **WIDTH))
+        model = filled_by_rule(
+            build_classifier(modalities, classes=CLASSES, action_mae=True, config=ClassifierConfig(**WIDTH))
+        )
         available = torch.tensor([[bool(row >> m & 1) for m in range(3)] for row in range(1, 8)])
         batch = clips_by_rule(modalities, available)
         with torch.no_grad():

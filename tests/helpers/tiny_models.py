@@ -3,7 +3,7 @@
 from typing import Any
 
 from actionmae.core.modality import ModalitySet
-from actionmae.nn import MultiModalClassifier, build_classifier
+from actionmae.nn import ClassifierConfig, MultiModalClassifier, build_classifier
 
 KINDS: tuple[dict[str, Any], ...] = (
     {"name": "rgb", "shape": [3, 8, 8], "num_frames": 3, "encoder": "grid_cnn"},
@@ -35,4 +35,6 @@ def vectors() -> ModalitySet:
 
 def tiny_classifier(modalities: ModalitySet, num_classes: int = 5, **options: Any) -> MultiModalClassifier:
     """A classifier in eval mode; `options` are fields of `ClassifierConfig`."""
-    return build_classifier(modalities, num_classes, **WIDTH | {"fusion_depth": 1} | options).eval()
+    return build_classifier(
+        modalities, num_classes, config=ClassifierConfig(**WIDTH | {"fusion_depth": 1} | options)
+    ).eval()

@@ -3,6 +3,8 @@
 Each case spoils a world in which everything fits, so that nothing but its own mistake can be the reason.
 """
 
+import dataclasses
+import hashlib
 import json
 import os
 import re
@@ -16,9 +18,11 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file, save_file
 
 from actionmae.cli import main
-from actionmae.nn import build_classifier, save_model
+from actionmae.nn import ClassifierConfig, build_classifier, save_model
+from actionmae.nn.checkpoint import ModelConfig
 from helpers.tiny_models import KINDS, WIDTH, kinds
 from helpers.tiny_recordings import CLASSES, write_recordings
 
@@ -60,9 +64,15 @@ class World:
         path.write_text(text, encoding="utf-8")
         return str(path)
 
-    def config(self, **changes: object) -> None:
+    def config(self, *, signed: bool = False, **changes: object) -> None:
+        """Edit the model's config.json; with `signed` as somebody would who also computes its SHA-256."""
         path = self.model / "config.json"
-        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+        config = json.loads(path.read_text()) | changes
+        if signed:
+            fields = {field.name for field in dataclasses.fields(ModelConfig)}
+            known = ModelConfig(**{name: value for name, value in config.items() if name in fields})
+            config["sha256"]["config"] = known.digest()
+        path.write_text(json.dumps(config))
 
     def train(self, *words: str) -> list[str]:
         return ["train", "--config", str(self.tmp / "settings.yaml"), "--run", str(self.tmp / "run"), *words]
@@ -89,7 +99,9 @@ def fitting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("fitting")
     write_recordings(folder / "data")
-    model = build_classifier(kinds(), classes=CLASSES, **WIDTH, fusion_depth=1, action_mae=True)
+    model = build_classifier(
+        kinds(), classes=CLASSES, config=ClassifierConfig(**WIDTH, fusion_depth=1, action_mae=True)
+    )
     save_model(model, folder / "model")
     settings = {
         "data": {"manifest": "", "modalities": [KINDS[2]], "batch_size": 24},
@@ -191,7 +203,7 @@ def _(w: World) -> list[str]:
 
 @case("unknown class", r"clip 'clip24' has label 'clap', which is none of the model's 3 classes")
 def _(w: World) -> list[str]:
-    w.config(classes=["hop", "sit down", "wave"])
+    w.config(classes=["hop", "sit down", "wave"], signed=True)
     return w.evaluate()
 
 
@@ -216,25 +228,25 @@ def _(w: World) -> list[str]:
     return w.evaluate()
 
 
-@case("newer format", r"has format version 99, this actionmae reads up to 1: upgrade actionmae")
+@case("newer format", r"has format version 99, this actionmae reads 1 to 2: upgrade actionmae")
 def _(w: World) -> list[str]:
     w.config(format_version=99)
     return w.evaluate()
 
 
-@case("config is no JSON", r"config\.json is no model config")
+@case("config is no JSON", r"config\.json is damaged \(.+\): let `actionmae train` write it again")
 def _(w: World) -> list[str]:
     (w.model / "config.json").write_text("{")
     return w.evaluate()
 
 
-@case("config is a list", r"config\.json is no model config")
+@case("config is a list", r"config\.json is damaged or was edited \(Expected `object`, got `array`\)")
 def _(w: World) -> list[str]:
     (w.model / "config.json").write_text("[1]")
     return w.evaluate()
 
 
-@case("format is a word", r"config\.json is no model config")
+@case("format is a word", r"config\.json is damaged or was edited \(Expected `int`, got `str`")
 def _(w: World) -> list[str]:
     w.config(format_version="new")
     return w.evaluate()
@@ -242,13 +254,45 @@ def _(w: World) -> list[str]:
 
 @case("architecture of another model", r"unknown model field 'depth'")
 def _(w: World) -> list[str]:
-    w.config(architecture={"depth": 3})
+    w.config(config={"depth": 3}, signed=True)
     return w.evaluate()
 
 
 @case("other classes than weights", r"model\.safetensors is damaged or does not belong to its config\.json")
 def _(w: World) -> list[str]:
-    w.config(classes=["clap", "wave"])
+    w.config(classes=["clap", "wave"], signed=True)
+    return w.evaluate()
+
+
+@case("edited config", r"config\.json was edited after it was saved \(its SHA-256 differs\)")
+def _(w: World) -> list[str]:
+    w.config(classes=["wave", "sit down", "clap"])
+    return w.evaluate()
+
+
+@case("NaN weights", r"has NaN or infinite values: it cannot predict; train again")
+def _(w: World) -> list[str]:
+    path = w.model / "model.safetensors"
+    state = load_file(path)
+    broken = {name: value.float() * torch.nan if value.is_floating_point() else value for name, value in state.items()}
+    save_file(broken, path)
+    config = json.loads((w.model / "config.json").read_text())
+    config["sha256"]["weights"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (w.model / "config.json").write_text(json.dumps(config))
+    return w.evaluate()
+
+
+for _name, _classes in {"numbers": [1, 2, 3], "null": None, "a text": "abc", "a mapping": {"a": 1}}.items():
+
+    @case(f"classes are {_name}", r"config\.json is damaged or was edited \(Expected `(array|str)`, got")
+    def _(w: World, classes: object = _classes) -> list[str]:
+        w.config(classes=classes)
+        return w.evaluate()
+
+
+@case("unknown architecture", r"describes no model \(unknown architecture 'multimodel' \(did you mean 'multimodal'\?\)")
+def _(w: World) -> list[str]:
+    w.config(architecture="multimodel", signed=True)
     return w.evaluate()
 
 
@@ -288,7 +332,7 @@ def _(w: World) -> list[str]:
     return w.predict(f"rgb={w.tmp / 'frames'}")
 
 
-@case("broken image", r"1\.png cannot be decoded: copy or convert it again")
+@case("broken image", r"1\.png cannot be decoded: copy it again")
 def _(w: World) -> list[str]:
     return w.predict("rgb=" + str(Path(w.text("frames/1.png", "no image")).parent))
 
@@ -334,6 +378,18 @@ def _(w: World) -> list[str]:
 def _(w: World) -> list[str]:
     (w.manifest.parent / "clip3_sound.npy").write_text("hello")
     return w.train()
+
+
+@case("broken recording in one of two processes", r"clip30_sound\.npy cannot be read as a NumPy file")
+def _(w: World) -> list[str]:
+    (w.manifest.parent / "clip30_sound.npy").write_text("hello")
+    return w.evaluate("--devices", "2")
+
+
+@case("broken recording in a worker", r"clip30_sound\.npy cannot be read as a NumPy file")
+def _(w: World) -> list[str]:
+    (w.manifest.parent / "clip30_sound.npy").write_text("hello")
+    return w.evaluate("--num_workers", "1")
 
 
 words(

@@ -9,13 +9,14 @@ import torch
 
 from actionmae.core.dropping import sample_visible
 from actionmae.evaluation.scores import score_subsets
-from actionmae.methods import MethodConfig, build_method
+from actionmae.methods import Draws
 from benchmarks.__main__ import BENCHMARKS, main
 from benchmarks.all_subsets import naive_subsets
 from benchmarks.naive import NaiveClassifier
 from benchmarks.setup import TINY, make_batch, make_model
 from benchmarks.timing import Times, interleave
 from benchmarks.training_step import MIXED, WHOLE
+from helpers.methods import method_for
 
 # The first of these tests would otherwise pay for a Lightning epoch more often than it learns from it.
 ONCE = dataclasses.replace(TINY, rounds=1, loop_steps=1)
@@ -47,7 +48,7 @@ def test_naive_step_is_the_same_model(available) -> None:
     model = make_model(TINY, TINY.encoders[0], device="cpu", step=True)
     batch = make_batch(model, available, device="cpu")
     visible = sample_visible(batch.available, generator=torch.Generator().manual_seed(0), per="sample")
-    ours = build_method(MethodConfig(drop_per="sample"), model).step(batch, torch.Generator().manual_seed(0))
+    ours = method_for(model, drop_per="sample").step(batch, Draws.from_seed(0))
     logits, loss = NaiveClassifier(model)(batch, visible)
     torch.testing.assert_close(ours.output.logits, logits, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(sum(ours.losses.values()), loss, atol=1e-5, rtol=1e-5)

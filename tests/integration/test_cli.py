@@ -182,7 +182,7 @@ BAD = {
     ),
     "method and model": (
         ["train", "--config", "{config}", "--run", "{tmp}/r", "--method.name", "plain"],
-        "set method.name action_mae and model.action_mae true together",
+        "model.action_mae is true but method 'plain' trains none: use method action_mae",
     ),
     "device": (
         ["evaluate", "--model", "{run}/model", "--manifest", "{manifest}", "--devices", "0"],

@@ -13,7 +13,7 @@ from actionmae.cli import VERBS
 from actionmae.core.modality import ModalitySet, ModalitySpec, registered, resolve
 from actionmae.core.modality.spec import VALUES
 from actionmae.data.transforms.transform import AugmentConfig
-from actionmae.methods.config import MethodConfig
+from actionmae.methods.config import ActionMAEConfig
 from actionmae.nn.classifier import build_classifier
 from actionmae.nn.config import ClassifierConfig
 from actionmae.training.loaders import DataConfig
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 OPTIONS = {
     "model": ClassifierConfig,
-    "method": MethodConfig,
+    "method": ActionMAEConfig,
     "optim": OptimConfig,
     "data": DataConfig,
     "data.augment": AugmentConfig,
@@ -97,8 +97,8 @@ def test_the_page_of_modalities_is_true() -> None:
     }
     (example,) = blocks(page, "yaml")
     modalities = ModalitySet(yaml.safe_load(example))
-    assert modalities.letters == "RDST"
-    build_classifier(modalities, classes=("a", "b"), embed_dim=16, num_heads=2, mlp_dim=16)
+    assert modalities.letters == ("R", "D", "S", "T")
+    build_classifier(modalities, classes=("a", "b"), config=ClassifierConfig(embed_dim=16, num_heads=2, mlp_dim=16))
 
 
 def test_the_plug_in_page_runs() -> None:

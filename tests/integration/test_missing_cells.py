@@ -5,7 +5,7 @@ import json
 import logging
 from itertools import product
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import torch
@@ -16,9 +16,8 @@ from actionmae.core.choices import Per
 from actionmae.core.tensors import ClipBatch
 from actionmae.data.transforms.config import AugmentConfig
 from actionmae.data.transforms.transform import transform
-from actionmae.methods import MethodConfig, Supervised, build_method
-from actionmae.methods.config import MethodName
-from actionmae.nn.classifier import MultiModalClassifier
+from actionmae.methods import Draws, Supervised, method_config
+from actionmae.nn.classifier import build_classifier
 from actionmae.nn.config import ClassifierConfig
 from actionmae.training.config import DataConfig, OptimConfig
 from actionmae.training.engine import EngineConfig
@@ -26,10 +25,11 @@ from actionmae.training.loaders import read_clips, train_loader
 from actionmae.training.settings import TrainSettings
 from actionmae.training.train import train
 from helpers.builders import mixed_available, tiny_batch
+from helpers.methods import method_for
 from helpers.tiny_models import tiny_classifier, vectors
 from helpers.tiny_recordings import MODALITIES, write_recordings
 
-METHODS = get_args(MethodName)
+METHODS = ("plain", "modality_dropout", "action_mae")
 FUSIONS = ("sum", "concat", "transformer")
 EVERY_METHOD = list(product(METHODS, FUSIONS, (0.0, 0.5)))
 """Method, fusion, weight of the token heads."""
@@ -44,7 +44,8 @@ def method_of(name: str, fusion: str, token_weight: float, *, drop_per: Per) -> 
     """Over three modalities of feature vectors; nothing in it depends on the other clips of a batch."""
     torch.manual_seed(0)
     model = tiny_classifier(vectors(), fusion=fusion, action_mae=name == "action_mae", token_heads=token_weight > 0)
-    return build_method(MethodConfig(name=name, drop_per=drop_per, token_weight=token_weight), model.train())
+    dropping = {} if name == "plain" else {"drop_per": drop_per}
+    return method_for(model.train(), name=name, token_weight=token_weight, **dropping)
 
 
 def gradients(method: Supervised, loss: Tensor) -> dict[str, Tensor | None]:
@@ -85,7 +86,7 @@ def test_a_batch_with_holes_equals_its_clips_one_by_one(name: str, fusion: str, 
     method = method_of(name, fusion, token_weight, drop_per="sample")
     batch = tiny_batch(vectors(), 7)
     assert not batch.available.all()
-    step = method.step(batch, torch.Generator().manual_seed(0))
+    step = method.step(batch, Draws.from_seed(0))
     if name != "plain":
         assert (batch.available & ~step.output.visible).any()
     loss = torch.stack(list(step.losses.values())).sum()
@@ -116,7 +117,7 @@ def test_what_no_clip_has_is_left_alone(name: str, fusion: str, token_weight: fl
         before = {key: value.clone() for key, value in method.model.named_parameters()}
         optimizer.zero_grad()
         for seed in range(2):  # two passes accumulated, so that every modality is visible in one of them
-            losses = method.step(batch, torch.Generator().manual_seed(seed)).losses
+            losses = method.step(batch, Draws.from_seed(seed)).losses
             torch.stack(list(losses.values())).sum().backward()
         optimizer.step()
         for key, value in method.model.named_parameters():
@@ -159,7 +160,7 @@ def test_the_missing_rates_are_logged_and_written(
             TrainSettings(
                 data=data,
                 model=tiny(method),
-                method=MethodConfig(name=method, drop_per="sample"),
+                method=method_config({"name": method, **({} if method == "plain" else {"drop_per": "sample"})}),
                 optim=OptimConfig(epochs=2),
                 engine=EngineConfig(accelerator="cpu", progress=False, threads=1),
             ),
@@ -187,14 +188,14 @@ def test_what_stands_in_an_empty_cell_changes_nothing(
     method: str, data: DataConfig, generator: torch.Generator
 ) -> None:
     clips = read_clips(data)
-    network = MultiModalClassifier(modalities=clips.modalities, classes=clips.classes, config=tiny(method))
-    trained = build_method(MethodConfig(name=method), network)
+    network = build_classifier(clips.modalities, classes=clips.classes, config=tiny(method))
+    trained = method_for(network, name=method)
     batch = next(iter(train_loader(clips, data, seed=0, epoch=lambda: 0)))
     batch = transform(batch, clips.modalities, augment=AugmentConfig(), generator=generator)
     assert not batch.available.all()
 
     def of(batch: ClipBatch) -> dict[str, Tensor | None]:
-        losses = trained.step(batch, torch.Generator().manual_seed(1)).losses
+        losses = trained.step(batch, Draws.from_seed(1)).losses
         return gradients(trained, torch.stack(list(losses.values())).sum())
 
     clean = of(batch)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from actionmae.methods import MethodConfig, Supervised
-from actionmae.nn.classifier import MultiModalClassifier
+from actionmae.methods import PlainConfig, Supervised
+from actionmae.nn import build_classifier
 from actionmae.nn.config import ClassifierConfig
 from actionmae.training.engine import EngineConfig
 from actionmae.training.loaders import DataConfig
@@ -80,7 +80,7 @@ def test_divergence_is_one_sentence(data: DataConfig, tmp_path: Path) -> None:
 
 
 def test_an_interruption_arrives(data: DataConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Supervised, "step", interrupt)
@@ -109,7 +109,7 @@ def test_fine_tuning_from_specialists_is_written_down(data: DataConfig, tmp_path
     for modality in MODALITIES:
         only = DataConfig(manifest=data.manifest, modalities=(modality,), batch_size=8)
         run = tmp_path / str(modality["name"])
-        method = MethodConfig(name="plain")
+        method = PlainConfig()
         optim = OptimConfig(epochs=1)
         specialists.append(
             train(run, TrainSettings(data=only, model=plain, method=method, optim=optim, engine=engine()))
@@ -131,6 +131,6 @@ def test_only_frame_encoders_are_compiled(monkeypatch: pytest.MonkeyPatch) -> No
     compiled = []
     monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **options: compiled.append((self, options)))
     config = ClassifierConfig(embed_dim=16, num_heads=2, mlp_dim=32, space_encoder="test_resnet")
-    model = MultiModalClassifier(modalities=tiny_modalities("skeleton", "rgb"), classes=("a", "b"), config=config)
+    model = build_classifier(tiny_modalities("skeleton", "rgb"), classes=("a", "b"), config=config)
     compile_encoders(model)
     assert compiled == [(model.encoders[1].space.network, {"dynamic": True})]

@@ -1,5 +1,7 @@
 """Two gloo processes: one may lack a modality, and scores do not depend on the number of processes."""
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from actionmae.data.manifest import write_manifest
+from actionmae.data.manifest import read_manifest, write_manifest
 from actionmae.inference.evaluate import evaluate_model
-from actionmae.methods import MethodConfig
+from actionmae.inference.scoring import score_model
+from actionmae.methods import ActionMAEConfig
 from actionmae.nn.config import ClassifierConfig
 from actionmae.training.engine import EngineConfig
 from actionmae.training.loaders import DataConfig
@@ -57,7 +60,7 @@ def test_two_processes_train_when_one_lacks_a_modality(tmp_path: Path) -> None:
         TrainSettings(
             data=DataConfig(manifest=manifest, modalities=MODALITIES, batch_size=1),
             model=TINY,
-            method=MethodConfig(),
+            method=ActionMAEConfig(),
             optim=OptimConfig(lr=1e-2, epochs=3),
             engine=EngineConfig(accelerator="cpu", devices=2, strategy="ddp_fork", progress=False, threads=1),
             select="val",
@@ -97,6 +100,14 @@ def test_scores_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> None
         "robustness.md",
         "scores.npz",
     ]
+
+
+def test_a_killed_process_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = write_recordings(tmp_path / "recordings")
+    rows = read_manifest(manifest).rows
+    monkeypatch.setattr("actionmae.inference.scoring._score_shard", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(ChildProcessError, match=r"a process that scored clips was killed \(.*SIGKILL\)"):
+        score_model(tmp_path / "model", rows, devices=2, accelerator="cpu")
 
 
 def test_sync_batchnorm_is_refused_where_a_process_may_lack_a_modality(tmp_path: Path) -> None:

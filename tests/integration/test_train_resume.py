@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from actionmae.methods import MethodConfig, Supervised
+from actionmae.methods import ActionMAEConfig, Supervised
 from actionmae.nn.config import ClassifierConfig
 from actionmae.training.engine import EngineConfig
 from actionmae.training.loaders import DataConfig
@@ -37,13 +37,17 @@ TINY = ClassifierConfig(
 )
 
 
-def run_training(manifest: Path, run: Path, *, epochs: int, seed: int = 0, **options: bool) -> Path:
+def run_training(
+    manifest: Path, run: Path, *, epochs: int, seed: int = 0, num_workers: int = 0, **options: bool
+) -> Path:
     return train(
         run,
         TrainSettings(
-            data=DataConfig(manifest=manifest, modalities=MODALITIES, batch_size=5, cache=True),
+            data=DataConfig(
+                manifest=manifest, modalities=MODALITIES, batch_size=5, cache=True, num_workers=num_workers
+            ),
             model=TINY,
-            method=MethodConfig(),
+            method=ActionMAEConfig(),
             optim=OptimConfig(lr=1e-2, epochs=epochs, schedule="linear", step_epochs=3),
             engine=EngineConfig(accelerator="cpu", progress=False, accumulate=2, threads=1, seed=seed),
         ),
@@ -97,11 +101,14 @@ def test_another_seed_gives_other_weights(tmp_path: Path) -> None:
     assert any(not torch.equal(one[name], other[name]) for name in one)
 
 
-def test_resume_after_sigkill_reaches_the_same_bits(tmp_path: Path) -> None:
+@pytest.mark.parametrize("num_workers", [0, 2, 4])
+def test_resume_after_sigkill_reaches_the_same_bits(tmp_path: Path, num_workers: int) -> None:
     manifest = write_recordings(tmp_path / "recordings", missing=True)
     # A forked process has everything imported already; with one thread there is no thread pool to lose.
     run = multiprocessing.get_context("fork").Process(
-        target=run_training, args=(manifest, tmp_path / "killed"), kwargs={"epochs": 8}
+        target=run_training,
+        args=(manifest, tmp_path / "killed"),
+        kwargs={"epochs": 8, "num_workers": num_workers},
     )
     run.start()
     checkpoint = tmp_path / "killed" / "checkpoints" / "last.ckpt"
@@ -112,7 +119,7 @@ def test_resume_after_sigkill_reaches_the_same_bits(tmp_path: Path) -> None:
     run.join()
     assert run.exitcode == -signal.SIGKILL, "the run was over before it could be killed"
     assert not (tmp_path / "killed" / "model").exists()
-    killed = run_training(manifest, tmp_path / "killed", epochs=8, resume=True)
+    killed = run_training(manifest, tmp_path / "killed", epochs=8, num_workers=num_workers, resume=True)
     straight = run_training(manifest, tmp_path / "straight", epochs=8)
     assert_equal_weights(killed, straight)
 
@@ -154,7 +161,7 @@ def break_a_recording(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def interrupt(manifest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def step(*_: object) -> None:
+    def step(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Supervised, "step", step)

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from actionmae.core.modality import ModalitySet
 from actionmae.core.tensors import ClipBatch
-from actionmae.methods import MethodConfig, build_method
+from actionmae.methods import Draws
 from actionmae.nn import ActionMAE, MultiModalClassifier
 from helpers.builders import mixed_available, tiny_batch
+from helpers.methods import method_for
 from helpers.tiny_models import VECTORS, kinds, tiny_classifier, vectors
 
 FUSIONS = ("sum", "concat", "transformer")
@@ -103,13 +104,15 @@ def test_a_dropped_modality_equals_one_that_never_was(fusion: str, action_mae: b
 def test_what_is_missing_is_never_read(fusion: str, action_mae: bool, poison: float) -> None:
     """Logits, losses, gradients and BatchNorm statistics, in train mode."""
     name = "action_mae" if action_mae else "modality_dropout"
-    method = MethodConfig(name=name, drop_per="sample", detach_target=False, token_weight=0.5)
+    options = {"detach_target": False} if action_mae else {}
     results = []
     for content in (0.0, poison):
         torch.manual_seed(0)
         model = tiny_classifier(kinds(), fusion=fusion, action_mae=action_mae, token_heads=True).train()
         batch = poisoned(hard_batch(), kinds(), content)
-        step = build_method(method, model).step(batch, torch.Generator().manual_seed(2))
+        step = method_for(model, name=name, drop_per="sample", token_weight=0.5, **options).step(
+            batch, Draws.from_seed(2)
+        )
         assert (batch.available & ~step.output.visible).any()
         sum(step.losses.values()).backward()
         gradients = {key: value.grad for key, value in model.named_parameters() if value.grad is not None}
@@ -179,7 +182,7 @@ def test_batch_norm_of_a_modality_that_no_clip_has_stays() -> None:
 @pytest.mark.parametrize("named", [True, False], ids=["in clips", "not in clips"])
 def test_a_batch_in_which_nobody_has_some_modality_trains(named: bool) -> None:
     model = tiny_classifier(kinds(), action_mae=True, token_heads=True).train()
-    method = build_method(MethodConfig(token_weight=1.0), model)
+    method = method_for(model, token_weight=1.0)
     batch = tiny_batch(kinds(), 4, available=torch.tensor([[True, False, True]] * 4))
     if not named:
         batch = replace(batch, clips={name: clip for name, clip in batch.clips.items() if name != "skeleton"})
@@ -187,7 +190,7 @@ def test_a_batch_in_which_nobody_has_some_modality_trains(named: bool) -> None:
     before = {name: value.clone() for name, value in model.named_parameters()}
     for seed in range(3):
         optimizer.zero_grad()
-        sum(method.step(batch, torch.Generator().manual_seed(seed)).losses.values()).backward()
+        sum(method.step(batch, Draws.from_seed(seed)).losses.values()).backward()
         optimizer.step()
     for name, value in model.named_parameters():
         assert value.isfinite().all(), name
@@ -264,8 +267,8 @@ def test_any_name_works(name: str) -> None:
 def test_one_modality_is_enough(fusion: str, action_mae: bool) -> None:
     modalities = ModalitySet(VECTORS[:1])
     model = tiny_classifier(modalities, fusion=fusion, action_mae=action_mae).train()
-    method = build_method(MethodConfig(name="action_mae" if action_mae else "modality_dropout"), model)
-    step = method.step(tiny_batch(modalities, 3), torch.Generator().manual_seed(0))
+    method = method_for(model, name="action_mae" if action_mae else "modality_dropout")
+    step = method.step(tiny_batch(modalities, 3), Draws.from_seed(0))
     assert step.output.visible.all()
     assert step.losses.get("rec", torch.zeros(())) == 0
     sum(step.losses.values()).backward()

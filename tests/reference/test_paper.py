@@ -15,14 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from actionmae.core.subsets import all_subsets
-from actionmae.methods import MethodConfig, build_method
-from actionmae.nn import ActionMAE, build_classifier
+from actionmae.methods import Draws
+from actionmae.nn import ActionMAE, ClassifierConfig, build_classifier
 from actionmae.nn.attention import Block, SelfAttention, Transformer, sincos_positions
+from actionmae.nn.config import TransformerConfig
 from actionmae.nn.fusion import ConcatFusion, SumFusion, TransformerFusion
 from actionmae.nn.losses import reconstruction_loss
-from actionmae.nn.space_encoder import SpaceEncoder
 from actionmae.nn.time_transformer import TimeTransformer
+from actionmae.nn.timm_network import timm_encoder
 from helpers.builders import tiny_batch, tiny_modalities
+from helpers.methods import method_for
 from reference import paper as true_paper
 
 C, HEADS, M = 8, 2, 3
@@ -54,7 +56,7 @@ def visible_of(*subsets: Iterable[int]) -> Tensor:
 
 
 def eq1(paper: ModuleType) -> None:
-    encoder = SpaceEncoder(name="test_resnet", embed_dim=96, frame_shape=(3, 16, 16)).eval()
+    encoder = timm_encoder("test_resnet", embed_dim=96, frame_shape=(3, 16, 16), rescale=False).eval()
     network = timm.create_model("test_resnet", num_classes=0).eval()
     network.load_state_dict(encoder.network.state_dict())
     frames = torch.randn(1, 2, 3, 64, 32)
@@ -88,11 +90,11 @@ def eq5(paper: ModuleType) -> None:
 def eq6(paper: ModuleType) -> None:
     modalities = tiny_modalities("skeleton", "inertial")
     options = {"embed_dim": C, "num_heads": HEADS, "mlp_dim": 12, "fusion": "sum"}
-    model = build_classifier(modalities, 5, action_mae=True, **options).eval()
+    model = build_classifier(modalities, 5, config=ClassifierConfig(action_mae=True, **options)).eval()
     weights = {"cls_weight": 0.7, "rec_weight": 3.0, "label_smoothing": 0.2}
-    method = build_method(MethodConfig(drop_per="sample", **weights), model)
+    method = method_for(model, drop_per="sample", **weights)
     batch = tiny_batch(modalities, batch=6)
-    step = method.step(batch, torch.Generator().manual_seed(1))
+    step = method.step(batch, Draws.from_seed(1))
     out = step.output
     dropped = [row.nonzero().flatten().tolist() for row in batch.available & ~out.visible]
     assert any(dropped)
@@ -116,7 +118,7 @@ def eq7_to_10(paper: ModuleType) -> None:
 def final_norm(paper: ModuleType) -> None:
     x = torch.randn(1, 3, C, dtype=torch.float64)
     for last in (True, False):
-        stack = shaken(Transformer(depth=2, final_norm=last, **SIZES))
+        stack = shaken(Transformer(TransformerConfig(depth=2, final_norm=last, **SIZES)))
         same(
             stack(x, pos=sincos_positions(3, C))[0],
             paper.layers(x[0].tolist(), [0, 1, 2], params(stack), HEADS, "input"),
@@ -127,7 +129,7 @@ def time_transformer(paper: ModuleType) -> None:
     x = torch.randn(3, 5, C, dtype=torch.float64)
     keep = torch.tensor([[True] * 5, [False, True, False, True, True], [False] * 4 + [True]])
     for mode in MODES:
-        module = shaken(TimeTransformer(num_frames=5, depth=2, positions=mode, **SIZES))
+        module = shaken(TimeTransformer(num_frames=5, config=TransformerConfig(depth=2, positions=mode, **SIZES)))
         lost = x.masked_fill(~keep[:, :, None], torch.nan)
         wanted = []
         for row, kept in zip(x.tolist(), keep.tolist(), strict=True):
@@ -151,7 +153,7 @@ def action_mae(paper: ModuleType) -> None:
 
 def fusion(paper: ModuleType, kind: type[nn.Module], **options: object) -> None:
     subsets = all_subsets(M)
-    module = shaken(kind(num_modalities=M, num_classes=4, dim=C, **options))
+    module = shaken(kind(num_modalities=M, num_classes=4, **options))
     weights = params(module)
     tokens = torch.randn(len(subsets), M, C, dtype=torch.float64)
     visible = visible_of(*subsets)
@@ -163,13 +165,13 @@ def fusion(paper: ModuleType, kind: type[nn.Module], **options: object) -> None:
         elif kind is ConcatFusion:
             wanted = paper.concat_fusion(there, M, weights)
         else:
-            wanted = paper.transformer_fusion(there, weights, HEADS, options["positions"])
+            wanted = paper.transformer_fusion(there, weights, HEADS, options["config"].positions)
         same(got[row], wanted)
 
 
 def transformer_fusion(paper: ModuleType) -> None:
     for mode in MODES:
-        fusion(paper, TransformerFusion, depth=2, num_heads=HEADS, mlp_dim=12, positions=mode)
+        fusion(paper, TransformerFusion, config=TransformerConfig(depth=2, positions=mode, **SIZES))
 
 
 CHECKS: dict[str, Callable[[ModuleType], None]] = {
@@ -182,8 +184,8 @@ CHECKS: dict[str, Callable[[ModuleType], None]] = {
     "final norm": final_norm,
     "time transformer": time_transformer,
     "ActionMAE": action_mae,
-    "sum": lambda paper: fusion(paper, SumFusion),
-    "concat": lambda paper: fusion(paper, ConcatFusion),
+    "sum": lambda paper: fusion(paper, SumFusion, dim=C),
+    "concat": lambda paper: fusion(paper, ConcatFusion, dim=C),
     "transformer fusion": transformer_fusion,
 }
 

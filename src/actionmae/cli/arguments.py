@@ -42,7 +42,8 @@ def parse(verb: Callable[..., Any], words: list[str]) -> dict[str, Any]:
     ]
     _add_by_position(parser, by_position, inspect.getdoc(verb) or "")
     for settings in classes.values():
-        parser.add_class_arguments(settings)
+        chosen = settings.with_method(_method_name(words)) if hasattr(settings, "with_method") else settings
+        parser.add_class_arguments(chosen)
     parser.add_function_arguments(verb, skip={*classes, *(each.name for each in by_position)})
     switches = {f"--{name}" for name, parameter in parameters.items() if parameter.annotation is bool}
     flags = _in_order(words, switches, {f"--{name}" for name in list_arguments(parser)})
@@ -56,6 +57,22 @@ def parse(verb: Callable[..., Any], words: list[str]) -> dict[str, Any]:
         else parsed[name]
         for name in parameters
     }
+
+
+def _method_name(words: list[str]) -> str:
+    """Which training method the words or their settings file name: it decides which switches there are."""
+    from actionmae.core.yaml_files import read_yaml
+    from actionmae.training.settings import method_of
+
+    name = method_of(None)
+    for at, word in enumerate(words):
+        flag, equals, value = word.partition("=")
+        value = value if equals else (words[at + 1] if at + 1 < len(words) else "")
+        if flag == "--config":
+            name = method_of(read_yaml(Path(value)))
+        elif flag in ("--method.name", "--method-name"):
+            name = value
+    return name
 
 
 def summary(verb: Callable[..., Any]) -> str:

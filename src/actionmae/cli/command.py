@@ -51,7 +51,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(verb: str, words: list[str]) -> int:
     try:
         return VERBS[verb](**parse(VERBS[verb], words)) or 0
-    except RuntimeError:
+    except RuntimeError as error:
+        if "DataLoader worker" in str(error):  # torch notices it wherever the program happens to be
+            raise ChildProcessError(
+                f"a process that reads clips has ended ({sentence(error).rstrip('.')}), perhaps for want of memory: "
+                "use fewer num_workers or a smaller batch_size"
+            ) from error
         from actionmae.core.install_check import check_install
 
         check_install()  # a torchvision that does not fit torch becomes one sentence
@@ -75,6 +80,7 @@ class _Stderr(logging.StreamHandler):  # type: ignore[type-arg]  # generic in th
 def _log_to_stderr(level: int) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[_Stderr()])
     logging.getLogger("actionmae").setLevel(level)
+    logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)  # it tells of every process that it ends
 
 
 def _overview() -> str:

@@ -16,8 +16,8 @@ Reduction = Literal["mean", "sum"]
 Positions = Literal["input", "attention", "none"]
 """Where fixed positions enter: at a transformer's input (Eq. 2, Fig. 5), in every Q, K, V (Eq. 7), or nowhere."""
 
-FusionName = Literal["sum", "concat", "transformer"]
-"""§2.3."""
+Dropped = Literal["encode", "detach", "skip"]
+"""What becomes of a modality that no clip of a batch shows: encoded, encoded without gradient, or not encoded."""
 
 Norm = Literal["batch", "frozen", "group"]
 """BatchNorm of frame encoders: as it is, as a fixed affine map, or GroupNorm instead."""

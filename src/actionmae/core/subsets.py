@@ -38,7 +38,7 @@ def parse_subset(text: str, modalities: ModalitySet) -> Subset:
     """
     slots = []
     for part in (piece.strip() for piece in text.split("+")):
-        if len(part) == 1 and part in modalities.letters:
+        if part in modalities.letters:
             slots.append(modalities.letters.index(part))
         elif part in modalities:
             slots.append(modalities.index(part))

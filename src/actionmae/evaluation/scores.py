@@ -65,6 +65,11 @@ class SubsetScores:
         """Which clips count for this subset: those that have all of it, if it was scored at all."""
         return np.asarray(self.available[:, list(subset)].all(axis=1) & (subset in self.logits))
 
+    def predicted(self, subset: Subset) -> Int64[np.ndarray, " n"]:
+        """The most likely class of each clip from this subset; −1 where the clip lacks a part of it."""
+        rows = self.has(subset)
+        return np.where(rows, self.logits[subset].argmax(axis=1), -1) if rows.any() else np.full(len(self), -1)
+
     def recorded(self) -> Float32[np.ndarray, "n K"]:
         """Logits of each clip from just what exists for it; NaN where that subset was not scored."""
         out = np.full((len(self), len(self.classes)), np.nan, dtype=np.float32)

@@ -15,7 +15,7 @@ from actionmae.data.splits import split_manifest
 from actionmae.data.transforms.config import AugmentConfig
 from actionmae.evaluation.table import RobustnessTable
 from actionmae.inference.predictor import Predictor
-from actionmae.methods import MethodConfig
+from actionmae.methods import ActionMAEConfig, PlainConfig
 from actionmae.nn.config import ClassifierConfig
 from actionmae.report.runs import report_runs
 from actionmae.synthetic import render_dataset
@@ -124,12 +124,8 @@ def train_demo_model(name: str, run: Path, manifest: Path, *, epochs: int, frame
             space_encoder="grid_cnn",
             mlp_dim=256,
             num_heads=4,
-            action_mae=action_mae,
-            token_heads=action_mae,
         ),
-        method=MethodConfig(name="action_mae", drop_per="sample", token_weight=1.0)
-        if action_mae
-        else MethodConfig(name="plain"),
+        method=ActionMAEConfig(drop_per="sample", token_weight=1.0) if action_mae else PlainConfig(),
         optim=OptimConfig(lr=1e-3, weight_decay=1e-2, epochs=epochs, schedule="cosine", warmup_epochs=2.0),
         engine=EngineConfig(accelerator="auto", seed=seed),
     )

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from actionmae.evaluation.table import RobustnessTable
-from actionmae.nn.classifier import MultiModalClassifier
+from actionmae.nn.architectures import SavedModel
 
 
-def model_card(model: MultiModalClassifier, table: RobustnessTable | None, facts: Mapping[str, Any]) -> str:
+def model_card(model: SavedModel, table: RobustnessTable | None, facts: Mapping[str, Any]) -> str:
     """Markdown: what the model reads, what it predicts, what each missing sensor costs, where it comes from.
 
     Args:
@@ -38,7 +38,7 @@ actionmae predict . {first}=recording
 {scores}
 ## Where it comes from
 
-Method `{settings["method"]["name"]}`, fusion `{model.config.fusion}`, {settings["optim"]["epochs"]} epochs, seed
+Method `{settings["method"]["name"]}`, architecture `{model.architecture}`, {settings["optim"]["epochs"]} epochs, seed
 {settings["engine"]["seed"]}; clips: {counts} (protocol `{settings["data"]["protocol"]}`); {facts["date"]}.
 All settings are in `config.json`.
 

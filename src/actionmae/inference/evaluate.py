@@ -20,8 +20,8 @@ from actionmae.evaluation.frame_loss import SHARES, FrameLossCurve, score_frame_
 from actionmae.evaluation.scores import SubsetScores
 from actionmae.evaluation.table import RobustnessTable
 from actionmae.inference.scoring import ClipScorer, pick_device, score_model
+from actionmae.nn.architectures import SavedModel
 from actionmae.nn.checkpoint import load_model
-from actionmae.nn.classifier import MultiModalClassifier
 
 Progress = Callable[..., None]
 
@@ -188,7 +188,7 @@ def _counted(batches: Iterator[ClipBatch], report: Callable[[int], None]) -> Ite
 
 def _model_and_rows(
     model_folder: Path, manifest: Path, *, protocol: str, split: str
-) -> tuple[MultiModalClassifier, tuple[ClipRow, ...]]:
+) -> tuple[SavedModel, tuple[ClipRow, ...]]:
     model = load_model(model_folder)
     read = read_manifest(manifest)
     return model, rows_for_model(read, split_rows(read, protocol=protocol, split=split), model.modalities)

@@ -20,8 +20,8 @@ from actionmae.data.loading.collate import ClipSample, collate
 from actionmae.data.loading.dataset import read_sample
 from actionmae.data.reading.readers import FrameReader, array_reader, open_reader
 from actionmae.data.transforms.transform import transform
+from actionmae.nn.architectures import SavedModel
 from actionmae.nn.checkpoint import load_model
-from actionmae.nn.classifier import MultiModalClassifier
 
 Source = Cell | str | os.PathLike[str] | ArrayLike
 """A path (video, folder of images, .mat, .npy, .skeleton), a cell of a manifest, or an array or tensor, time first."""
@@ -65,7 +65,7 @@ class Predictor:
         model: In eval mode, on the device where it is to run.
     """
 
-    def __init__(self, model: MultiModalClassifier) -> None:
+    def __init__(self, model: SavedModel) -> None:
         self.model = model.eval()
 
     @classmethod

@@ -7,20 +7,20 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.multiprocessing as mp
-from torch.utils.data import DataLoader
+from torch.multiprocessing.spawn import ProcessExitedException
 
+from actionmae.core.files import write_text
 from actionmae.core.tensors import ClipBatch
-from actionmae.data.loading.collate import collate
 from actionmae.data.loading.dataset import ClipDataset
+from actionmae.data.loading.loader import ClipLoader
 from actionmae.data.manifest import ClipRow
 from actionmae.data.transforms.transform import transform
 from actionmae.evaluation.scores import SubsetScores, merge, score_subsets
+from actionmae.nn.architectures import SavedModel
 from actionmae.nn.checkpoint import load_model
-from actionmae.nn.classifier import MultiModalClassifier
 
 Progress = Callable[[int], None]
 
@@ -39,7 +39,7 @@ class ClipScorer:
     def __init__(
         self,
         rows: Sequence[ClipRow],
-        model: MultiModalClassifier,
+        model: SavedModel,
         *,
         batch_size: int = 32,
         num_workers: int = 0,
@@ -47,27 +47,26 @@ class ClipScorer:
     ) -> None:
         dataset = ClipDataset(rows, model.classes, model.modalities, train=False, cache=cache)
         self.subjects = {row.sample: row.subject for row in rows}
-        self.loader: DataLoader[Any] = DataLoader(
+        self.loader = ClipLoader(
             dataset,
             batch_size=batch_size,
             shuffle=False,
             num_workers=num_workers,
             persistent_workers=cache and num_workers > 0,
-            collate_fn=collate,
         )
 
-    def __call__(self, model: MultiModalClassifier, *, progress: Progress | None = None) -> SubsetScores:
+    def __call__(self, model: SavedModel, *, progress: Progress | None = None) -> SubsetScores:
         """Score every subset on the device where the model is."""
         return score_subsets(
             model, self.batches(model), classes=model.classes, subjects=self.subjects, progress=progress
         )
 
-    def batches(self, model: MultiModalClassifier) -> Iterator[ClipBatch]:
+    def batches(self, model: SavedModel) -> Iterator[ClipBatch]:
         """Ready for the model: centre crops as floats, on its device."""
         for batch in self.stored_batches(model):
             yield transform(batch, model.modalities)
 
-    def stored_batches(self, model: MultiModalClassifier) -> Iterator[ClipBatch]:
+    def stored_batches(self, model: SavedModel) -> Iterator[ClipBatch]:
         """As stored, on the model's device: what `transform` makes ready for it."""
         device = next(model.parameters()).device
         for batch in self.loader:
@@ -105,12 +104,21 @@ def score_model(
     if devices < 1:
         raise ValueError(f"devices is {devices}: give at least 1")
     with tempfile.TemporaryDirectory() as folder:
-        mp.start_processes(  # type: ignore[attr-defined, no-untyped-call]  # torch's gap
-            _worker,
-            args=(devices, model_folder, list(rows), accelerator, batch_size, num_workers, Path(folder)),
-            nprocs=devices,
-            start_method="fork" if forks else "spawn",
-        )
+        try:
+            mp.start_processes(  # type: ignore[attr-defined, no-untyped-call]  # torch's gap
+                _worker,
+                args=(devices, model_folder, list(rows), accelerator, batch_size, num_workers, Path(folder)),
+                nprocs=devices,
+                start_method="fork" if forks else "spawn",
+            )
+        except ProcessExitedException as error:
+            told = next(Path(folder).glob("*.txt"), None)
+            if told is not None:
+                raise ValueError(told.read_text(encoding="utf-8")) from None
+            raise ChildProcessError(
+                f"a process that scored clips was killed ({error}), perhaps for want of memory: use fewer devices or "
+                "a smaller batch_size"
+            ) from error
         shards = [SubsetScores.load(path) for path in sorted(Path(folder).glob("*.npz"))]
         return merge(shards)
 
@@ -156,4 +164,8 @@ def _worker(
     shard = rows[rank::world]
     if shard:
         torch.set_num_threads(1)  # a forked process has lost its parent's thread pool
-        _score_shard(model_folder, shard, rank, accelerator, batch_size, num_workers).save(out / f"{rank}.npz")
+        try:
+            _score_shard(model_folder, shard, rank, accelerator, batch_size, num_workers).save(out / f"{rank}.npz")
+        except (ValueError, OSError) as error:  # a sentence, which a traceback from another process would bury
+            write_text(out / f"{rank}.txt", str(error))
+            sys.exit(1)

@@ -4,36 +4,24 @@ They differ in two things only: whether modalities are dropped, and whether what
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from jaxtyping import Bool
-from torch import Generator, Tensor, nn
+from torch import Tensor
 
+from actionmae.core.choices import Dropped
 from actionmae.core.dropping import sample_visible
-from actionmae.core.subsets import Subset, all_subsets
+from actionmae.core.modality import ModalitySet
 from actionmae.core.tensors import ClassifierOutput, ClipBatch
-from actionmae.methods.config import MethodConfig
-from actionmae.nn.classifier import MultiModalClassifier
+from actionmae.methods.base import Draws, Method, StepOutput
+from actionmae.methods.config import ActionMAEConfig, ModalityDropoutConfig, PlainConfig
+from actionmae.nn.classifier import MultiModalClassifier, build_classifier
+from actionmae.nn.config import ClassifierConfig
 from actionmae.nn.losses import classification_loss, reconstruction_loss, token_classification_loss
 
 
-@dataclass(frozen=True, kw_only=True)
-class StepOutput:
-    """What one training step computed.
-
-    Attributes:
-        losses: Weighted scalar terms; their sum is minimised (Eq. 6).
-        output: The model's output.
-        logs: Further numbers to record, detached scalars.
-    """
-
-    losses: dict[str, Tensor]
-    output: ClassifierOutput
-    logs: dict[str, Tensor] = field(default_factory=dict)
-
-
-class Supervised(nn.Module):
-    """Batch → `StepOutput` for plain training, modality dropout and ActionMAE.
+class Supervised(Method):
+    """Plain training, modality dropout and ActionMAE, by the class of the configuration.
 
     Args:
         model: What is trained.
@@ -43,54 +31,55 @@ class Supervised(nn.Module):
         ValueError: If method and model do not fit each other.
     """
 
-    def __init__(self, *, model: MultiModalClassifier, config: MethodConfig) -> None:
-        super().__init__()
-        if config.name is None:
-            config = replace(config, name="plain" if model.action_mae is None else "action_mae")
-        if (config.name == "action_mae") != (model.action_mae is not None):
+    model: MultiModalClassifier
+    config: PlainConfig
+
+    def __init__(self, *, model: MultiModalClassifier, config: PlainConfig) -> None:
+        super().__init__(model=model, config=config)
+        wants = isinstance(config, ActionMAEConfig)
+        if wants != (model.action_mae is not None):
             raise ValueError(
-                f"method {config.name!r} does not fit a model with action_mae {model.config.action_mae}: "
-                "set method.name action_mae and model.action_mae true together"
+                f"method {config.name!r} trains a model {'with' if wants else 'without'} ActionMAE: "
+                f"build it with action_mae={wants}, or choose another method"
             )
         if (config.token_weight > 0) != (model.token_heads is not None):
             raise ValueError(
-                f"method.token_weight {config.token_weight} does not fit model.token_heads {model.config.token_heads}: "
-                "give a positive weight and token_heads true together"
+                f"method.token_weight is {config.token_weight} but the model has {'no ' * (model.token_heads is None)}"
+                "token heads: give a weight above 0 and token_heads=True together"
             )
-        self.model = model
-        self.config = config
 
-    @property
-    def supported_subsets(self) -> list[Subset]:
-        """Subsets for which the trained model predicts: all."""
-        return all_subsets(len(self.model.modalities))
+    @classmethod
+    def build(
+        cls, config: PlainConfig, *, modalities: ModalitySet, classes: Sequence[str], model: ClassifierConfig
+    ) -> "Supervised":
+        """A `MultiModalClassifier` with what the method needs: ActionMAE, token heads.
 
-    def step(self, batch: ClipBatch, generator: Generator) -> StepOutput:
-        """One forward pass with its losses.
-
-        Args:
-            batch: Labelled clips after the device transform.
-            generator: CPU generator that decides what is dropped.
+        Raises:
+            ValueError: If the model's settings ask for an ActionMAE that the method would not train.
         """
+        wants = isinstance(config, ActionMAEConfig)
+        if model.action_mae and not wants:
+            raise ValueError(f"model.action_mae is true but method {config.name!r} trains none: use method action_mae")
+        if model.token_heads and config.token_weight == 0:
+            config = replace(config, token_weight=1.0)
+        architecture = replace(model, action_mae=wants, token_heads=config.token_weight > 0)
+        return cls(model=build_classifier(modalities, classes=classes, config=architecture), config=config)
+
+    def step(self, batch: ClipBatch, draws: Draws, *, stage: str = "train", group: str = "all") -> StepOutput:
+        """One forward pass with its losses (Eq. 6)."""
         config = self.config
         visible = batch.available
-        if config.name != "plain":
+        if isinstance(config, ModalityDropoutConfig):
+            generator = draws.shared if config.drop_per == "batch" else draws.own
             visible = sample_visible(visible, generator=generator, per=config.drop_per, draw=config.drop_draw)
-        output: ClassifierOutput = self.model(batch, visible)
+        output = self.model(batch, visible, dropped=self._dropped())
         smoothing = config.label_smoothing
         losses = {
             "cls": config.cls_weight * classification_loss(output.logits, batch.labels, label_smoothing=smoothing)
         }
         logs = missing_rates(self.model.modalities.names, batch.available, visible)
-        if output.reconstructed is not None:
-            losses["rec"] = config.rec_weight * reconstruction_loss(
-                output.reconstructed,
-                output.tokens,
-                batch.available & ~visible,
-                detach_target=config.detach_target,
-                reduction=config.rec_reduction,
-                normalize_target=config.normalize_target,
-            )
+        if isinstance(config, ActionMAEConfig):
+            losses["rec"] = config.rec_weight * self._reconstruction(config, output, batch)
             logs |= reconstruction_quality(output, batch)
         if config.token_weight > 0:
             token_logits = self.model.classify_tokens(output.tokens, batch.available)
@@ -99,11 +88,37 @@ class Supervised(nn.Module):
             )
         return StepOutput(losses=losses, output=output, logs=logs)
 
+    def _dropped(self) -> Dropped:
+        """What the losses need of a modality that the whole batch drops."""
+        config = self.config
+        if config.token_weight > 0 or not isinstance(config, ModalityDropoutConfig):
+            return "encode"
+        if isinstance(config, ActionMAEConfig):
+            return "detach" if config.detach_target else "encode"
+        return "skip"
+
+    def _reconstruction(self, config: ActionMAEConfig, output: ClassifierOutput, batch: ClipBatch) -> Tensor:
+        """Eq. 5; without gradient where nothing was rebuilt."""
+        reconstructed = output.reconstructed
+        if reconstructed is None:
+            return output.tokens.new_zeros(())
+        if config.rec_gradient == "action_mae":
+            assert self.model.action_mae is not None
+            reconstructed = self.model.action_mae(output.tokens.detach(), output.visible).reconstructed
+        return reconstruction_loss(
+            reconstructed,
+            output.tokens,
+            batch.available & ~output.visible,
+            detach_target=config.detach_target,
+            reduction=config.rec_reduction,
+            normalize_target=config.normalize_target,
+        )
+
 
 def missing_rates(
     names: Sequence[str], available: Bool[Tensor, "B M"], visible: Bool[Tensor, "B M"]
 ) -> dict[str, Tensor]:
-    """Share of the batch's clips, 0–1, that lack a modality, and that lack it after dropping."""
+    """Fraction of the batch's clips, 0–1, that lack a modality, and that lack it after dropping."""
     rates = {"missing": available, "missing_after_dropping": visible}
     return {
         f"{word}/{name}": 1 - mask[:, slot].float().mean()
@@ -120,23 +135,15 @@ def reconstruction_quality(output: ClassifierOutput, batch: ClipBatch) -> dict[s
     """
     tokens = output.tokens.detach()
     have = batch.available[:, :, None]
+    zero = tokens.new_zeros(())
+    norm = tokens.norm(dim=2).where(batch.available, zero).sum() / batch.available.sum().clamp(min=1)
+    if output.reconstructed is None:
+        return {"token_norm": norm, "rec_error_ratio": zero}
     dropped = batch.available & ~output.visible
     count = batch.available.sum(dim=0).clamp(min=1)[:, None]
-    mean = tokens.where(have, tokens.new_zeros(())).sum(dim=0) / count  # [M, C]
-    assert output.reconstructed is not None
+    mean = tokens.where(have, zero).sum(dim=0) / count  # [M, C]
     error = (output.reconstructed.detach() - tokens).square().mean(dim=2)
     spread = (mean - tokens).square().mean(dim=2)
-    zero = tokens.new_zeros(())
     error, spread = error.where(dropped, zero).sum(), spread.where(dropped, zero).sum()
     ratio = (error / spread).where(spread > 1e-6, zero)
-    norm = tokens.norm(dim=2).where(batch.available, zero).sum() / batch.available.sum().clamp(min=1)
     return {"token_norm": norm, "rec_error_ratio": ratio}
-
-
-def build_method(config: MethodConfig, model: MultiModalClassifier) -> Supervised:
-    """The method that `config` names, around `model`.
-
-    Raises:
-        ValueError: If they do not fit each other.
-    """
-    return Supervised(model=model, config=config)

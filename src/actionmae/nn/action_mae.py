@@ -16,7 +16,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from actionmae.core.choices import Positions
+from actionmae.core.tensors import check_visible
 from actionmae.nn.attention import Transformer, sincos_positions
+from actionmae.nn.config import TransformerConfig
 
 
 class ActionMAEOutput(NamedTuple):
@@ -50,7 +52,7 @@ class ActionMAE(nn.Module):
         final_norm: LayerNorm after encoder and decoder.
 
     Raises:
-        ValueError: If num_modalities < 1 or num_memory_tokens < 0.
+        ValueError: If num_modalities < 1, num_memory_tokens < 0, or a size of the transformers is out of range.
     """
 
     pos: Tensor
@@ -79,18 +81,16 @@ class ActionMAE(nn.Module):
         self.dummy_token = nn.Parameter(torch.randn(1, 1, embed_dim) * 0.02)
         slots = torch.tensor([0] * num_memory_tokens + list(range(1, num_modalities + 1)))
         self.register_buffer("pos", sincos_positions(num_modalities + 1, embed_dim)[slots], persistent=False)
-        self.encoder, self.decoder = (
-            Transformer(
-                dim=embed_dim,
-                depth=depth,
-                num_heads=num_heads,
-                mlp_dim=mlp_dim,
-                dropout=dropout,
-                positions=positions,
-                final_norm=final_norm,
-            )
-            for _ in range(2)
+        config = TransformerConfig(
+            dim=embed_dim,
+            depth=depth,
+            num_heads=num_heads,
+            mlp_dim=mlp_dim,
+            dropout=dropout,
+            positions=positions,
+            final_norm=final_norm,
         )
+        self.encoder, self.decoder = Transformer(config), Transformer(config)
 
     def forward(self, tokens: Float[Tensor, "B M C"], visible: Bool[Tensor, "B M"]) -> ActionMAEOutput:
         """Fill what is not visible.
@@ -101,7 +101,12 @@ class ActionMAE(nn.Module):
 
         Returns:
             Filled tokens and the raw reconstructions.
+
+        Raises:
+            ValueError: If nothing is visible in some row (not checked while a graph is traced).
         """
+        if not torch.compiler.is_compiling():
+            check_visible(visible)
         batch = tokens.shape[0]
         memory = self.memory_token.expand(batch, -1, -1)
         mask = torch.cat([visible.new_ones(batch, self.num_memory_tokens), visible], dim=1)  # [B, Q + M]

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from actionmae.core.choices import Positions
+from actionmae.nn.config import TransformerConfig
 
 
 def sincos_positions(length: int, dim: int) -> Float[Tensor, "length dim"]:
@@ -106,32 +106,17 @@ class Transformer(nn.Module):
     the sequence. Masked places are replaced by zeros first, so that not even NaN in them can leak.
 
     Args:
-        dim: C.
-        depth: Number of blocks (paper: 2 everywhere).
-        num_heads: Attention heads (App. B: 8).
-        mlp_dim: Feed-forward width (App. B: 2048).
-        dropout: 0–1 (Table 3: none).
-        positions: Where positions enter.
-        final_norm: LayerNorm after the last block (Eq. 4 has none; see docs/design.md).
+        config: Depth, widths, and where positions enter.
     """
 
-    def __init__(
-        self,
-        *,
-        dim: int,
-        depth: int = 2,
-        num_heads: int = 8,
-        mlp_dim: int = 2048,
-        dropout: float = 0.0,
-        positions: Positions = "input",
-        final_norm: bool = True,
-    ) -> None:
+    def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.positions = positions
+        self.positions = config.positions
         self.blocks = nn.ModuleList(
-            Block(dim=dim, num_heads=num_heads, mlp_dim=mlp_dim, dropout=dropout) for _ in range(depth)
+            Block(dim=config.dim, num_heads=config.num_heads, mlp_dim=config.mlp_dim, dropout=config.dropout)
+            for _ in range(config.depth)
         )
-        self.norm = nn.LayerNorm(dim) if final_norm else nn.Identity()
+        self.norm = nn.LayerNorm(config.dim) if config.final_norm else nn.Identity()
 
     def forward(
         self,

@@ -1,26 +1,65 @@
-"""The model folder: `config.json` + `model.safetensors` + `README.md`. No pickle is ever read from it."""
+"""The model folder: `config.json` + `model.safetensors` + `README.md`. No pickle is ever read from it.
 
+| format | since | differs |
+| --- | --- | --- |
+| 2 | 0.2 | names its architecture, holds supported subsets and a SHA-256 of configuration and weights |
+| 1 | 0.1 | one architecture, frames always normalised with ImageNet's mean and standard deviation |
+"""
+
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
+from actionmae.core.json_files import read_json
 from actionmae.core.modality import ModalitySet
-from actionmae.nn.classifier import MultiModalClassifier
-from actionmae.nn.config import ClassifierConfig
+from actionmae.core.subsets import all_subsets
+from actionmae.nn.architectures import SavedModel, find_architecture
 
-FORMAT_VERSION = 1
-"""Raised when a folder written by this code could not be read by older code."""
+FORMAT_VERSION = 2
+"""Raised whenever older versions of this project could not read a new folder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The content of a model folder's `config.json`.
+
+    Attributes:
+        format_version: 1 or 2.
+        architecture: Registered name of the kind of model.
+        config: What that kind of model is rebuilt from.
+        modalities: Specs in slot order.
+        classes: Names in the order of the logits.
+        supported_subsets: Slots of each subset that the model predicts for; None = all.
+        provenance: Facts about the training.
+        sha256: Of the other fields (but for provenance) and of the weights file; absent in format 1.
+    """
+
+    format_version: int
+    modalities: list[dict[str, Any]]
+    classes: list[str]
+    architecture: Any = None
+    config: dict[str, Any] = field(default_factory=dict)
+    supported_subsets: list[list[int]] | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+    sha256: dict[str, str] = field(default_factory=dict)
+
+    def digest(self) -> str:
+        """SHA-256 of what decides what the model computes and says."""
+        what = [self.format_version, self.architecture, self.config, self.modalities, self.classes]
+        return hashlib.sha256(json.dumps([*what, self.supported_subsets], sort_keys=True).encode()).hexdigest()
 
 
 def save_model(
-    model: MultiModalClassifier, folder: str | Path, *, provenance: Mapping[str, Any] | None = None, card: str = ""
+    model: SavedModel, folder: str | Path, *, provenance: Mapping[str, Any] | None = None, card: str = ""
 ) -> Path:
     """Write a model folder. It appears whole or not at all; an older one at the same place is replaced.
 
@@ -32,94 +71,126 @@ def save_model(
 
     Returns:
         The folder.
+
+    Raises:
+        ValueError: If a weight is not finite, or the model cannot be rebuilt from a configuration.
     """
     folder = Path(folder)
-    beside = folder.with_name(folder.name + ".tmp")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
-    config = {
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    _check_finite(state, "the model")
+    weights = save(state)
+    supported = model.supported_subsets
+    facts: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
-        "architecture": model.config.to_dict(),
-        "modalities": model.modalities.to_list(),
+        "architecture": model.architecture,
+        "config": json.loads(json.dumps(model.to_config())),
+        "modalities": json.loads(json.dumps(model.modalities.to_list())),
         "classes": list(model.classes),
+        "supported_subsets": None if supported is None else [list(subset) for subset in supported],
         "provenance": dict(provenance or {}),
     }
-    (beside / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    weights = beside / "model.safetensors"
-    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, weights)
-    weights.chmod((beside / "config.json").stat().st_mode)  # safetensors lets only the owner read
-    (beside / "README.md").write_text(card or _card(model), encoding="utf-8")
-    replaced = folder.with_name(folder.name + ".old")
+    facts["sha256"] = {"config": ModelConfig(**facts).digest(), "weights": hashlib.sha256(weights).hexdigest()}
+    unfinished = folder.with_name(f"{folder.name}.tmp")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    (unfinished / "config.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    (unfinished / "model.safetensors").write_bytes(weights)
+    (unfinished / "README.md").write_text(card or _card(model), encoding="utf-8")
+    replaced = folder.with_name(f"{folder.name}.old")
     shutil.rmtree(replaced, ignore_errors=True)  # a save that was killed before its last line leaves it
     if folder.exists():
         folder.rename(replaced)
-    beside.rename(folder)
+    unfinished.rename(folder)
     shutil.rmtree(replaced, ignore_errors=True)
     return folder
 
 
-def load_model(folder: str | Path, *, device: torch.device | str = "cpu") -> MultiModalClassifier:
+def load_model(folder: str | Path, *, device: torch.device | str = "cpu") -> SavedModel:
     """Read a model folder; the model is in eval mode.
+
+    Returns:
+        A `MultiModalClassifier` where the folder names no other architecture.
 
     Raises:
         FileNotFoundError: If the folder or one of its two files does not exist.
-        ValueError: If the format is newer than this code, or a file is damaged.
+        ValueError: If the format is unknown, or a file is damaged, was edited, or does not belong to the other.
     """
     folder = Path(folder)
     config = read_config(folder)
-    model = MultiModalClassifier(
-        modalities=ModalitySet.from_list(config["modalities"]),
-        classes=config["classes"],
-        config=ClassifierConfig.from_dict(config["architecture"]),
-    )
-    weights = read_weights(folder)
+    path = _existing(folder, "model.safetensors")
+    if config.sha256 and _sha256(path) != config.sha256.get("weights"):
+        raise ValueError(_damaged(path, "its SHA-256 is not the one that config.json names"))
+    try:
+        weights = load_file(path)
+    except (SafetensorError, ValueError, OSError) as error:
+        raise ValueError(_damaged(path, error)) from error
+    _check_finite(weights, str(path))
+    try:
+        modalities = ModalitySet.from_list(config.modalities)
+        model = find_architecture(config.architecture).from_config(
+            config.config, modalities=modalities, classes=config.classes
+        )
+        if config.supported_subsets is not None:
+            known = all_subsets(len(modalities))
+            model.supported_subsets = tuple(subset for subset in known if list(subset) in config.supported_subsets)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"{folder / 'config.json'} describes no model ({error}): save it again") from error
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
-        raise ValueError(_damaged(folder / "model.safetensors", error)) from error
+        raise ValueError(_damaged(path, error)) from error
     return model.to(device).eval()
 
 
-def read_config(folder: str | Path) -> dict[str, Any]:
-    """The checked content of a model folder's `config.json`.
+def read_config(folder: str | Path) -> ModelConfig:
+    """The checked content of a model folder's `config.json`; format 1 is translated.
 
     Raises:
         FileNotFoundError: If it does not exist.
-        ValueError: If it is no JSON, lacks a field, or its format is newer than this code.
+        ValueError: If it is damaged or was edited, or its format is unknown.
     """
     path = _existing(Path(folder), "config.json")
-    try:
-        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        version = int(config["format_version"])
-        if version <= FORMAT_VERSION:  # a newer format may have other fields
-            for field in ("architecture", "modalities", "classes"):
-                config[field]
-    except (KeyError, TypeError, ValueError) as error:
+    version = read_json(path, _Version, writer="train").format_version
+    if not 1 <= version <= FORMAT_VERSION:
+        advice = "upgrade actionmae" if version > FORMAT_VERSION else "save the model again"
+        raise ValueError(f"{path} has format version {version}, this actionmae reads 1 to {FORMAT_VERSION}: {advice}")
+    config = read_json(path, ModelConfig, writer="train")
+    if version == 1:
+        if not isinstance(config.architecture, dict):
+            raise ValueError(f"{path} has no architecture: let `actionmae train` write it again")
+        return ModelConfig(
+            format_version=1,
+            architecture="multimodal",
+            config={**config.architecture, "normalization": "imagenet"},
+            modalities=config.modalities,
+            classes=config.classes,
+            provenance=config.provenance,
+        )
+    if config.digest() != config.sha256.get("config"):
         raise ValueError(
-            f"{path} is no model config ({error!r}): give a folder that `actionmae train` wrote"
-        ) from error
-    if version > FORMAT_VERSION:
-        raise ValueError(
-            f"{path} has format version {version}, this actionmae reads up to {FORMAT_VERSION}: upgrade actionmae"
+            f"{path} was edited after it was saved (its SHA-256 differs): the weights know only what was saved; "
+            "train again, or restore the file"
         )
     return config
 
 
-def read_weights(folder: str | Path) -> dict[str, Tensor]:
-    """The tensors of a model folder by parameter name, on the CPU.
-
-    Raises:
-        FileNotFoundError: If the file does not exist.
-        ValueError: If it is damaged.
-    """
-    path = _existing(Path(folder), "model.safetensors")
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise ValueError(_damaged(path, error)) from error
+@dataclass
+class _Version:
+    format_version: int
 
 
-def _damaged(path: Path, error: Exception) -> str:
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_finite(state: Mapping[str, Tensor], what: str) -> None:
+    for name, tensor in state.items():
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise ValueError(f"{name} of {what} has NaN or infinite values: it cannot predict; train again")
+
+
+def _damaged(path: Path, error: Exception | str) -> str:
     reason = str(error).strip().splitlines()[0]
     return f"{path} is damaged or does not belong to its config.json ({reason}): save it again"
 
@@ -133,7 +204,7 @@ def _existing(folder: Path, name: str) -> Path:
     return path
 
 
-def _card(model: MultiModalClassifier) -> str:
+def _card(model: SavedModel) -> str:
     reads = "\n".join(
         f"- **{spec.name}** ({spec.letter}): {spec.kind}, {spec.num_frames} frames of {spec.shape}"
         for spec in model.modalities

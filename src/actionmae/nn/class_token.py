@@ -3,31 +3,29 @@
 Legend: B sequences, N token, C embed_dim.
 """
 
-from typing import Any
-
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from actionmae.nn.attention import Transformer, sincos_positions
+from actionmae.nn.config import TransformerConfig
 
 
 class ClassTokenTransformer(nn.Module):
     """[cls, x_1 … x_N] + pos through a transformer; cls has position 0, token n has n.
 
     Args:
-        dim: C.
         length: Most tokens of a sequence, cls not counted.
-        **options: Of `Transformer`.
+        config: Of the transformer.
     """
 
     pos: Tensor
 
-    def __init__(self, *, dim: int, length: int, **options: Any) -> None:
+    def __init__(self, *, length: int, config: TransformerConfig) -> None:
         super().__init__()
-        self.cls_token = nn.Parameter(torch.randn(1, 1, dim) * 0.02)
-        self.register_buffer("pos", sincos_positions(length + 1, dim), persistent=False)
-        self.layers = Transformer(dim=dim, **options)
+        self.cls_token = nn.Parameter(torch.randn(1, 1, config.dim) * 0.02)
+        self.register_buffer("pos", sincos_positions(length + 1, config.dim), persistent=False)
+        self.layers = Transformer(config)
 
     def summarise(self, x: Float[Tensor, "B N C"], mask: Bool[Tensor, "B N"] | None) -> Float[Tensor, "B C"]:
         """Class token of the last layer; tokens that are masked (False) are never attended to."""

@@ -1,25 +1,29 @@
 """The whole model (Fig. 3): `MultiModalClassifier` = encode → reconstruct → classify.
 
-Legend: B batch, M modality, C embed_dim.
+Legend: B batch, M modality, T frame, C embed_dim.
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, cast
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from actionmae.core.choices import Dropped
 from actionmae.core.modality import ModalitySet, ModalitySpec
 from actionmae.core.tensors import ClassifierOutput, ClipBatch, check_visible
 from actionmae.nn.action_mae import ActionMAE
+from actionmae.nn.architectures import SavedModel
 from actionmae.nn.config import ClassifierConfig
 from actionmae.nn.fusion import ConcatFusion, SumFusion, TransformerFusion, logits_by_slot
-from actionmae.nn.modality_encoder import build_modality_encoder
+from actionmae.nn.modality_encoder import ModalityEncoder, build_modality_encoder
+from actionmae.nn.parts import Part
+from actionmae.nn.registry import find_fusion
 
 
-class MultiModalClassifier(nn.Module):
+class MultiModalClassifier(SavedModel):
     """Classify clips from whichever of their modalities exist.
 
     Nothing in it is random but dropout, and nothing but dropout and BatchNorm depends on `self.training`: which
@@ -28,55 +32,109 @@ class MultiModalClassifier(nn.Module):
     Args:
         modalities: The modalities in order.
         classes: Class names in order of the logits.
-        config: Architecture.
+        encoders: One for each modality, in order.
+        fusion: Tokens [B, M, C] and filled [B, M] → logits.
+        action_mae: Rebuilds the tokens of what is not visible; None = fusion sees what is there.
+        token_heads: One classifier per modality token, or None.
+        config: What the modules were built from; a model without it cannot be saved.
 
     Raises:
-        ValueError: If there are no classes, a class is named twice, or the config names a modality that is not there.
+        ValueError: If there are no classes, a class is named twice, or the encoders do not match the modalities.
     """
 
-    def __init__(self, *, modalities: ModalitySet, classes: Sequence[str], config: ClassifierConfig) -> None:
-        super().__init__()
-        if not classes or len(set(classes)) < len(classes):
-            raise ValueError(f"{len(classes)} classes were given, {len(set(classes))} different: name each class once")
-        config.check_names(modalities.names)
-        self.modalities = modalities
-        self.classes = tuple(classes)
-        self.config = config
-        self.encoders = nn.ModuleList(build_modality_encoder(spec, config) for spec in modalities)
-        self.action_mae = _build_action_mae(len(modalities), config) if config.action_mae else None
-        self.fusion = _build_fusion(len(modalities), len(self.classes), config)
-        self.token_heads = (
-            nn.ModuleList(nn.Linear(config.embed_dim, len(self.classes)) for _ in modalities)
-            if config.token_heads
-            else None
-        )
+    architecture: ClassVar[str] = "multimodal"
 
-    def forward(self, batch: ClipBatch, visible: Bool[Tensor, "B M"] | None = None) -> ClassifierOutput:
+    def __init__(
+        self,
+        *,
+        modalities: ModalitySet,
+        classes: Sequence[str],
+        encoders: Sequence[ModalityEncoder],
+        fusion: nn.Module,
+        action_mae: ActionMAE | None = None,
+        token_heads: Sequence[nn.Module] | None = None,
+        config: ClassifierConfig | None = None,
+    ) -> None:
+        super().__init__()
+        self.modalities = modalities
+        self.classes = check_classes(classes)
+        self.config = config or ClassifierConfig()
+        self._built = config is not None
+        for what, parts in (("encoders", encoders), ("token_heads", token_heads)):
+            if parts is not None and len(parts) != len(modalities):
+                raise ValueError(f"{len(parts)} {what} were given for {len(modalities)} modalities: give one for each")
+        self.encoders = nn.ModuleList(encoders)
+        self.action_mae = action_mae
+        self.fusion = fusion
+        self.token_heads = None if token_heads is None else nn.ModuleList(token_heads)
+
+    def forward(
+        self, batch: ClipBatch, visible: Bool[Tensor, "B M"] | None = None, *, dropped: Dropped = "encode"
+    ) -> ClassifierOutput:
         """Encode what exists, fill what is not visible, classify.
 
         Args:
             batch: Clips after the device transform (float).
             visible: What ActionMAE (or, without it, the fusion) may see; a subset of `batch.available`. None = all.
+            dropped: What becomes of a modality that no clip of the batch shows: its clips are encoded, encoded without
+                gradient (they are only the target of Eq. 5), or skipped (their tokens are zero).
 
         Raises:
-            ValueError: If a row has no visible modality.
+            ValueError: If a row has no visible modality, or a clip that should exist is not there.
         """
         visible = batch.available if visible is None else visible & batch.available
         check_visible(visible)
-        tokens = self.encode(batch)
+        hidden: Collection[int] = ()
+        if dropped != "encode":
+            hidden = [slot for slot, seen in enumerate(visible.any(dim=0).tolist()) if not seen]
+        tokens = self.encode(batch, **{"detached" if dropped == "detach" else "skipped": hidden})
         filled_tokens, filled, reconstructed = self._complete(tokens, visible)
         logits = self.classify(filled_tokens, filled)
         return ClassifierOutput(logits=logits, tokens=tokens, reconstructed=reconstructed, visible=visible)
 
-    def encode(self, batch: ClipBatch) -> Float[Tensor, "B M C"]:
-        """Tokens z^m of the modalities that exist; zero elsewhere. What does not exist is not computed."""
-        columns = [self._encode_modality(batch, slot, spec) for slot, spec in enumerate(self.modalities)]
+    def encode(
+        self, batch: ClipBatch, *, detached: Collection[int] = (), skipped: Collection[int] = ()
+    ) -> Float[Tensor, "B M C"]:
+        """Tokens z^m of the modalities that exist; zero elsewhere. What does not exist is not computed.
+
+        Args:
+            batch: Clips after the device transform (float).
+            detached: Slots that are encoded without gradient.
+            skipped: Slots that are not encoded.
+        """
+        columns = []
+        for slot in range(len(self.modalities)):
+            if slot in skipped:
+                columns.append(torch.zeros(len(batch), self.config.embed_dim, device=batch.available.device))
+                continue
+            with torch.set_grad_enabled(torch.is_grad_enabled() and slot not in detached):
+                columns.append(self._encode_time(batch, slot, self._encode_frames(batch, slot)))
+        return torch.stack(columns, dim=1)
+
+    def encode_frames(self, batch: ClipBatch) -> dict[str, Float[Tensor, "R T C"]]:
+        """Eq. 1: frame features by modality, of the clips that have it in the batch's order.
+
+        They may be kept: `encode_time` makes the tokens of them. A whole-clip encoder (R(2+1)D) gives one feature for
+        all frames, [R, 1, C].
+        """
+        found = ((spec.name, self._encode_frames(batch, slot)) for slot, spec in enumerate(self.modalities))
+        return {name: features for name, features in found if features is not None}
+
+    def encode_time(self, features: Mapping[str, Tensor], batch: ClipBatch) -> Float[Tensor, "B M C"]:
+        """Eq. 2–4: tokens from what `encode_frames` gave for this batch (its masks are read, its clips are not)."""
+        columns = [self._encode_time(batch, slot, features.get(spec.name)) for slot, spec in enumerate(self.modalities)]
         return torch.stack(columns, dim=1)
 
     def reconstruct(
         self, tokens: Float[Tensor, "B M C"], visible: Bool[Tensor, "B M"]
     ) -> tuple[Float[Tensor, "B M C"], Bool[Tensor, "B M"]]:
-        """Fill what is not visible. Returns tokens and which slots hold something: all with ActionMAE, else visible."""
+        """Fill what is not visible. Returns tokens and which slots hold something: all with ActionMAE, else visible.
+
+        Raises:
+            ValueError: If a row has no visible modality.
+        """
+        if not torch.compiler.is_compiling():
+            check_visible(visible)
         filled_tokens, filled, _ = self._complete(tokens, visible)
         return filled_tokens, filled
 
@@ -97,52 +155,132 @@ class MultiModalClassifier(nn.Module):
             raise ValueError("this model has no token heads: build it with token_heads=True")
         return logits_by_slot(self.token_heads, tokens, available)
 
+    def parts(self) -> list[Part]:
+        """What can move into another model, see `transfer`."""
+        config, names, classes = self.config, self.modalities.names, {"classes": list(self.classes)}
+        layers = dataclasses.asdict(config.transformer(1))
+        layers.pop("depth")
+        parts = []
+        for slot, spec in enumerate(self.modalities):
+            settings = {"encoder": config.encoder_of(spec), "embed_dim": config.embed_dim, "norm": config.norm}
+            settings |= {"normalization": config.normalization}
+            at = f"encoders.{slot}."
+            parts.append(Part(role="space", modality=spec.name, prefix=f"{at}space.", settings=settings))
+            parts.append(
+                Part(
+                    role="time",
+                    modality=spec.name,
+                    prefix=f"{at}time.",
+                    settings=layers | {"time_depth": config.time_depth},
+                )
+            )
+            head = {"embed_dim": config.embed_dim}
+            parts.append(
+                Part(
+                    role="token head",
+                    modality=spec.name,
+                    prefix=f"token_heads.{slot}.",
+                    settings=head,
+                    only_for=classes,
+                )
+            )
+        mae = layers | {"mae_depth": config.mae_depth, "num_memory_tokens": config.num_memory_tokens}
+        mae |= {"mae_positions": config.mae_positions, "modalities": list(names)}
+        parts.append(Part(role="ActionMAE", prefix="action_mae.", settings=mae))
+        if isinstance(self.fusion, SumFusion | ConcatFusion | TransformerFusion):
+            parts += self.fusion.parts(names, layers | {"fusion_depth": config.fusion_depth}, classes)
+        else:
+            whole = {"fusion": config.fusion, "modalities": list(names)}
+            parts.append(Part(role="fusion", prefix="fusion.", settings=whole, only_for=classes))
+        keys = self.state_dict().keys()
+        return [part for part in parts if any(key.startswith(part.prefix) for key in keys)]
+
+    def to_config(self) -> dict[str, Any]:
+        """JSON-ready architecture for the model folder.
+
+        Raises:
+            ValueError: If the model was put together from modules by hand.
+        """
+        if not self._built:
+            raise ValueError(
+                "a model that was put together from modules cannot be saved: register the encoder or fusion "
+                "(actionmae.nn.registry) and build the model with build_classifier"
+            )
+        return self.config.to_dict()
+
+    @classmethod
+    def from_config(
+        cls, config: Mapping[str, Any], *, modalities: ModalitySet, classes: Sequence[str]
+    ) -> "MultiModalClassifier":
+        """The untrained model that `to_config` describes."""
+        return build_classifier(modalities, classes=classes, config=ClassifierConfig.from_dict(config))
+
     def _complete(
         self, tokens: Float[Tensor, "B M C"], visible: Bool[Tensor, "B M"]
     ) -> tuple[Float[Tensor, "B M C"], Bool[Tensor, "B M"], Float[Tensor, "B M C"] | None]:
         if self.action_mae is None:
             return torch.where(visible[:, :, None], tokens, 0.0), visible, None
+        how = self.config.fusion_input
+        if how != "reconstructed" and torch.is_grad_enabled() and bool(visible.all()):
+            # K = 0: nothing is rebuilt. With gradients of 0 ActionMAE would decay and drift under AdamW.
+            return tokens, visible, None
         out = self.action_mae(tokens, visible)
-        chosen = out.reconstructed if self.config.fusion_input == "reconstructed" else out.tokens
-        return chosen, torch.ones_like(visible), out.reconstructed
+        everywhere = torch.ones_like(visible)
+        if how == "filled":
+            return out.tokens, everywhere, out.reconstructed
+        if how == "reconstructed":
+            return out.reconstructed, everywhere, out.reconstructed
+        none_missing = visible.all(dim=1, keepdim=True)
+        return out.tokens, torch.where(none_missing, visible, ~visible), out.reconstructed
 
-    def _encode_modality(self, batch: ClipBatch, slot: int, spec: ModalitySpec) -> Float[Tensor, "B C"]:
-        empty = torch.zeros(len(batch), self.config.embed_dim, device=batch.available.device)
+    def _rows(self, batch: ClipBatch, slot: int) -> Tensor | None:
+        """Which rows have a modality, or None if none has."""
+        name = self.modalities[slot].name
         rows = batch.available[:, slot].nonzero().flatten()
-        if spec.name not in batch.clips or len(rows) == 0:
-            return empty
+        if len(rows) == 0:
+            return None
+        if name not in batch.clips:
+            raise ValueError(f"available says that {name} exists but clips has no {name}: add it or clear available")
+        return rows
+
+    def _encode_frames(self, batch: ClipBatch, slot: int) -> Float[Tensor, "R T C"] | None:
+        rows, spec = self._rows(batch, slot), self.modalities[slot]
+        if rows is None:
+            return None
         masks = {"frame_available": batch.frame_available.get(spec.name)}
         if spec.kind == "joints":
             masks["person_available"] = batch.person_available.get(spec.name)
         clip = batch.clips[spec.name]
-        if len(rows) == len(batch):
-            token: Tensor = self.encoders[slot](clip, **masks)
-            return token.float()
-        masks = {name: None if mask is None else mask[rows] for name, mask in masks.items()}
-        token = self.encoders[slot](clip[rows], **masks)
-        return empty.index_copy(0, rows, token.float())
+        if len(rows) < len(batch):
+            clip = clip[rows]
+            masks = {name: None if mask is None else mask[rows] for name, mask in masks.items()}
+        features: Tensor = cast("ModalityEncoder", self.encoders[slot]).encode_frames(clip, **masks)
+        return features
+
+    def _encode_time(self, batch: ClipBatch, slot: int, features: Tensor | None) -> Float[Tensor, "B C"]:
+        rows, name = self._rows(batch, slot), self.modalities[slot].name
+        empty = torch.zeros(len(batch), self.config.embed_dim, device=batch.available.device)
+        if rows is None or features is None:
+            return empty
+        mask = batch.frame_available.get(name)
+        mask = mask if mask is None or len(rows) == len(batch) else mask[rows]
+        token = cast("ModalityEncoder", self.encoders[slot]).encode_time(features, frame_available=mask).float()
+        return token if len(rows) == len(batch) else empty.index_copy(0, rows, token)
 
 
-def _build_action_mae(num_modalities: int, config: ClassifierConfig) -> ActionMAE:
-    options = config.transformer_options()
-    return ActionMAE(
-        num_modalities,
-        options.pop("dim"),
-        depth=config.mae_depth,
-        num_memory_tokens=config.num_memory_tokens,
-        **options | {"positions": config.mae_position_mode},
-    )
+def check_classes(classes: Sequence[str]) -> tuple[str, ...]:
+    """Class names as a tuple.
 
-
-def _build_fusion(num_modalities: int, num_classes: int, config: ClassifierConfig) -> nn.Module:
-    sizes: dict[str, Any] = {"num_modalities": num_modalities, "num_classes": num_classes}
-    match config.fusion:
-        case "sum":
-            return SumFusion(dim=config.embed_dim, **sizes)
-        case "concat":
-            return ConcatFusion(dim=config.embed_dim, **sizes)
-        case "transformer":
-            return TransformerFusion(depth=config.fusion_depth, **sizes, **config.transformer_options())
+    Raises:
+        ValueError: If there are none, one is no text, or one is named twice.
+    """
+    names = list(classes) if not isinstance(classes, str) else []
+    wrong = [name for name in names if not isinstance(name, str) or not name.strip()]
+    if wrong:
+        raise ValueError(f"class name {wrong[0]!r} is no text: give each class a name")
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"{len(names)} classes were given, {len(set(names))} different: name each class once")
+    return tuple(names)
 
 
 def build_classifier(
@@ -151,7 +289,12 @@ def build_classifier(
     *,
     classes: Sequence[str] | None = None,
     config: ClassifierConfig | None = None,
-    **options: Any,
+    fusion: str | None = None,
+    action_mae: bool | None = None,
+    space_encoder: str | None = None,
+    pretrained: bool | None = None,
+    token_heads: bool | None = None,
+    embed_dim: int | None = None,
 ) -> MultiModalClassifier:
     """A classifier from names and switches.
 
@@ -159,20 +302,52 @@ def build_classifier(
         modalities: Registered names, specs, or mappings that change a registered spec, in order.
         num_classes: How many classes, where they have no names.
         classes: Class names in order; instead of `num_classes`.
-        config: Architecture; `options` change single fields of it.
-        **options: Fields of `ClassifierConfig`, for example fusion="sum", action_mae=True, space_encoder="resnet18".
+        config: Every switch of the architecture; the following change its most used ones.
+        fusion: sum, concat, transformer or a registered one.
+        action_mae: Reconstruct missing tokens before fusion (§3).
+        space_encoder: Of all frame modalities, for example resnet18.
+        pretrained: Start frame encoders from ImageNet weights.
+        token_heads: One classifier per modality token beside the fusion's.
+        embed_dim: C.
 
     Raises:
-        ValueError: If neither or both of num_classes and classes are given, or an option is unknown or out of range.
+        ValueError: If neither or both of num_classes and classes are given, or a setting is out of range.
         OSError: If pretrained weights were asked for and cannot be had.
     """
     if (num_classes is None) == (classes is None):
         raise ValueError("give either num_classes or classes")
-    names = classes if classes is not None else [str(index) for index in range(num_classes or 0)]
-    known = {field.name for field in dataclasses.fields(ClassifierConfig)}
-    unknown = sorted(set(options) - known)
-    if unknown:
-        raise ValueError(f"unknown model option {unknown[0]!r}: known are {', '.join(sorted(known))}")
-    config = dataclasses.replace(config or ClassifierConfig(), **options)
-    modality_set = modalities if isinstance(modalities, ModalitySet) else ModalitySet(modalities)
-    return MultiModalClassifier(modalities=modality_set, classes=names, config=config)
+    names = check_classes(classes if classes is not None else [str(index) for index in range(num_classes or 0)])
+    given: dict[str, Any] = {
+        "fusion": fusion,
+        "action_mae": action_mae,
+        "space_encoder": space_encoder,
+        "pretrained": pretrained,
+    }
+    given |= {"token_heads": token_heads, "embed_dim": embed_dim}
+    changes = {name: value for name, value in given.items() if value is not None}
+    config = dataclasses.replace(config or ClassifierConfig(), **changes)
+    specs = modalities if isinstance(modalities, ModalitySet) else ModalitySet(modalities)
+    config.check_names(specs.names)
+    return MultiModalClassifier(
+        modalities=specs,
+        classes=names,
+        encoders=[build_modality_encoder(spec, config) for spec in specs],
+        action_mae=_build_action_mae(len(specs), config) if config.action_mae else None,
+        fusion=find_fusion(config.fusion)(len(specs), len(names), config),
+        token_heads=[nn.Linear(config.embed_dim, len(names)) for _ in specs] if config.token_heads else None,
+        config=config,
+    )
+
+
+def _build_action_mae(num_modalities: int, config: ClassifierConfig) -> ActionMAE:
+    return ActionMAE(
+        num_modalities,
+        config.embed_dim,
+        depth=config.mae_depth,
+        num_heads=config.num_heads,
+        num_memory_tokens=config.num_memory_tokens,
+        mlp_dim=config.mlp_dim,
+        dropout=config.dropout,
+        positions=config.mae_position_mode,
+        final_norm=config.final_norm,
+    )

@@ -5,11 +5,54 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from actionmae.core.choices import FusionName, Norm, Positions, check_choice, did_you_mean
+from actionmae.core.choices import Norm, Positions, check_choice, did_you_mean
 from actionmae.core.modality import ModalitySpec
 
-FusionInput = Literal["filled", "reconstructed"]
+FusionInput = Literal["filled", "reconstructed", "missing"]
 ConfigPositions = Literal["input", "attention"]
+Normalization = Literal["weights", "imagenet"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TransformerConfig:
+    """One of the paper's transformers (Eq. 3–4).
+
+    Attributes:
+        dim: C, even (positions are sines and cosines) and divisible by `num_heads`.
+        depth: Number of blocks (paper: 2 everywhere).
+        num_heads: Attention heads (App. B: 8).
+        mlp_dim: Feed-forward width (App. B: 2048).
+        dropout: 0–1, on attention weights, the attention's output and both layers of the feed-forward network (Table 3:
+            none).
+        positions: Where positions enter; "none" is Table 7c's "w/o pos".
+        final_norm: LayerNorm after the last block (Eq. 4 has none; see docs/design.md).
+
+    Raises:
+        ValueError: If a number is out of range or does not fit another.
+    """
+
+    dim: int
+    depth: int = 2
+    num_heads: int = 8
+    mlp_dim: int = 2048
+    dropout: float = 0.0
+    positions: Positions = "input"
+    final_norm: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("dim", "depth", "num_heads", "mlp_dim"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ValueError(f"{'embed_dim' if name == 'dim' else name} is {value!r}: give a whole number above 0")
+        if self.dim % 2:
+            raise ValueError(f"embed_dim is {self.dim}: sine-cosine positions need an even width")
+        if self.dim % self.num_heads:
+            raise ValueError(
+                f"embed_dim {self.dim} is not divisible by num_heads {self.num_heads}: choose a divisor of {self.dim}"
+            )
+        if not 0.0 <= self.dropout < 1.0:
+            raise ValueError(f"dropout is {self.dropout}: give a probability in [0, 1)")
+        check_choice("positions", self.positions, Positions)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,20 +66,23 @@ class ClassifierConfig:
         pretrained: Start frame encoders from ImageNet weights (§4.1); R(2+1)D from Kinetics.
         weights: Local weight file by modality name, instead of the download.
         norm: BatchNorm of frame encoders: batch, frozen, or group (GroupNorm).
+        normalization: "weights": frames reach a network normalised as its own weights were trained; "imagenet": all
+            with ImageNet's mean and standard deviation (models of format 1).
         time_depth: L, layers of the time transformer (§2.1: 2).
         num_heads: Heads of every transformer (App. B: 8).
         mlp_dim: Feed-forward width of every transformer (App. B: 2048).
         dropout: In every transformer (Table 3: none).
         positions: "input": added once at each transformer's input (Eq. 2, Fig. 5); "attention": inside Q, K, V (Eq. 7).
         final_norm: LayerNorm after each transformer (Eq. 4 has none; a pre-LN stack's output scale drifts without).
-        fusion: sum, concat or transformer (§2.3).
+        fusion: sum, concat, transformer (§2.3), or a registered one.
         fusion_depth: Layers of the fusion transformer (the paper is silent: 2).
         action_mae: Reconstruct missing tokens before fusion (§3).
         mae_depth: Layers of ActionMAE's encoder, and of its decoder (§4.1: 2 + 2).
         num_memory_tokens: Memory tokens (§3.1: 1; 0 = Table 7a "w/o mem").
         mae_positions: Positions in ActionMAE (False = Table 7c "w/o pos").
         fusion_input: What fusion sees with ActionMAE: "filled" = originals, reconstructions in the missing places
-            (§3.1); "reconstructed" = the decoder's output in every place (App. B).
+            (§3.1); "reconstructed" = the decoder's output in every place; "missing" = only the reconstructions of
+            missing tokens (App. B to the letter), the originals of a clip that misses none.
         token_heads: One classifier per modality token beside the fusion's (not in the paper; see docs/design.md).
 
     Raises:
@@ -49,13 +95,14 @@ class ClassifierConfig:
     pretrained: bool = False
     weights: dict[str, Path] = dataclasses.field(default_factory=dict)
     norm: Norm = "batch"
+    normalization: Normalization = "weights"
     time_depth: int = 2
     num_heads: int = 8
     mlp_dim: int = 2048
     dropout: float = 0.0
     positions: ConfigPositions = "input"
     final_norm: bool = True
-    fusion: FusionName = "transformer"
+    fusion: str = "transformer"
     fusion_depth: int = 2
     action_mae: bool = False
     mae_depth: int = 2
@@ -65,12 +112,17 @@ class ClassifierConfig:
     token_heads: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("embed_dim", "time_depth", "num_heads", "mlp_dim", "fusion_depth", "mae_depth"):
+        for name in ("time_depth", "fusion_depth", "mae_depth"):
             if getattr(self, name) < 1:
                 raise ValueError(f"model.{name} is {getattr(self, name)}: give at least 1")
-        if not 0.0 <= self.dropout < 1.0:
-            raise ValueError(f"model.dropout is {self.dropout}: give a probability in [0, 1)")
-        choices = {"norm": Norm, "positions": ConfigPositions, "fusion": FusionName, "fusion_input": FusionInput}
+        if self.num_memory_tokens < 0:
+            raise ValueError(f"model.num_memory_tokens is {self.num_memory_tokens}: give 0 (no memory) or more")
+        try:
+            self.transformer(self.time_depth)
+        except ValueError as error:
+            raise ValueError(f"model.{error}") from None
+        choices = {"norm": Norm, "normalization": Normalization}
+        choices |= {"positions": ConfigPositions, "fusion_input": FusionInput}
         for name, allowed in choices.items():
             check_choice(f"model.{name}", getattr(self, name), allowed)
 
@@ -93,16 +145,17 @@ class ClassifierConfig:
         fallback = self.space_encoder if spec.kind == "frames" and self.space_encoder else spec.encoder
         return self.encoders.get(spec.name, fallback)
 
-    def transformer_options(self) -> dict[str, Any]:
-        """What all four transformers share."""
-        return {
-            "dim": self.embed_dim,
-            "num_heads": self.num_heads,
-            "mlp_dim": self.mlp_dim,
-            "dropout": self.dropout,
-            "positions": self.positions,
-            "final_norm": self.final_norm,
-        }
+    def transformer(self, depth: int) -> TransformerConfig:
+        """One of the model's transformers; they differ in depth alone."""
+        return TransformerConfig(
+            dim=self.embed_dim,
+            depth=depth,
+            num_heads=self.num_heads,
+            mlp_dim=self.mlp_dim,
+            dropout=self.dropout,
+            positions=self.positions,
+            final_norm=self.final_norm,
+        )
 
     @property
     def mae_position_mode(self) -> Positions:

@@ -3,7 +3,7 @@
 Legend: B batch, M modality, C embed_dim.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -11,6 +11,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from actionmae.nn.class_token import ClassTokenTransformer
+from actionmae.nn.config import ClassifierConfig, TransformerConfig
+from actionmae.nn.parts import Part
+from actionmae.nn.registry import register_fusion
 
 
 class SumFusion(nn.Module):
@@ -29,6 +32,14 @@ class SumFusion(nn.Module):
     def forward(self, tokens: Float[Tensor, "B M C"], filled: Bool[Tensor, "B M"]) -> Float[Tensor, "B num_classes"]:
         """Logits from the filled slots."""
         return logits_by_slot(self.heads, tokens, filled).sum(dim=1)
+
+    def parts(self, names: Sequence[str], layers: Mapping[str, Any], classes: Mapping[str, Any]) -> list[Part]:
+        """One linear head for each modality; see `nn.parts`."""
+        settings = {"fusion": "sum", "embed_dim": layers["dim"]}
+        return [
+            Part(role="classifier", modality=name, prefix=f"fusion.heads.{slot}.", settings=settings, only_for=classes)
+            for slot, name in enumerate(names)
+        ]
 
 
 def logits_by_slot(
@@ -69,9 +80,15 @@ class ConcatFusion(nn.Module):
     def forward(self, tokens: Float[Tensor, "B M C"], filled: Bool[Tensor, "B M"]) -> Float[Tensor, "B num_classes"]:
         """Logits from the filled slots."""
         tokens = torch.where(filled[:, :, None], tokens, 0.0)
-        share = filled.sum(dim=1, keepdim=True) / self.num_modalities
+        fraction = filled.sum(dim=1, keepdim=True) / self.num_modalities
         weighted = nn.functional.linear(tokens.flatten(1), self.head.weight)  # absent slots are zero: Σ_{m∈S} W_m z^m
-        return weighted + share * self.head.bias
+        return weighted + fraction * self.head.bias
+
+    def parts(self, names: Sequence[str], layers: Mapping[str, Any], classes: Mapping[str, Any]) -> list[Part]:
+        """The columns of its matrix belong to slots; see `nn.parts`."""
+        only_for = {**classes, "modalities": list(names), "fusion": "concat"}
+        settings = {"embed_dim": layers["dim"]}
+        return [Part(role="classifier", prefix="fusion.head.", settings=settings, only_for=only_for)]
 
 
 class TransformerFusion(ClassTokenTransformer):
@@ -79,16 +96,40 @@ class TransformerFusion(ClassTokenTransformer):
 
     Args:
         num_modalities: M; cls has position 0, modality m has m + 1.
-        dim: C.
         num_classes: Width of the logits.
-        **options: Of `Transformer`. The paper does not say how deep; 2 as its time encoder.
+        config: Of the transformer. The paper does not say how deep; 2 as its time encoder.
     """
 
-    def __init__(self, *, num_modalities: int, dim: int, num_classes: int, **options: Any) -> None:
-        super().__init__(dim=dim, length=num_modalities, **options)
-        self.head = nn.Linear(dim, num_classes)
+    def __init__(self, *, num_modalities: int, num_classes: int, config: TransformerConfig) -> None:
+        super().__init__(length=num_modalities, config=config)
+        self.head = nn.Linear(config.dim, num_classes)
 
     def forward(self, tokens: Float[Tensor, "B M C"], filled: Bool[Tensor, "B M"]) -> Float[Tensor, "B num_classes"]:
         """Logits from the filled slots; the others are never attended to."""
         logits: Tensor = self.head(self.summarise(tokens, filled))
         return logits
+
+    def parts(self, names: Sequence[str], layers: Mapping[str, Any], classes: Mapping[str, Any]) -> list[Part]:
+        """Its layers, which know a modality by its slot's position, and its head; see `nn.parts`."""
+        settings = {**layers, "fusion": "transformer", "modalities": list(names)}
+        only_for = {**classes, "fusion": "transformer"}
+        return [
+            Part(role="fusion", prefix="fusion.", settings=settings),
+            Part(role="classifier", prefix="fusion.head.", settings={"embed_dim": layers["dim"]}, only_for=only_for),
+        ]
+
+
+@register_fusion("sum")
+def _sum(num_modalities: int, num_classes: int, config: ClassifierConfig) -> nn.Module:
+    return SumFusion(num_modalities=num_modalities, dim=config.embed_dim, num_classes=num_classes)
+
+
+@register_fusion("concat")
+def _concat(num_modalities: int, num_classes: int, config: ClassifierConfig) -> nn.Module:
+    return ConcatFusion(num_modalities=num_modalities, dim=config.embed_dim, num_classes=num_classes)
+
+
+@register_fusion("transformer")
+def _transformer(num_modalities: int, num_classes: int, config: ClassifierConfig) -> nn.Module:
+    layers = config.transformer(config.fusion_depth)
+    return TransformerFusion(num_modalities=num_modalities, num_classes=num_classes, config=layers)

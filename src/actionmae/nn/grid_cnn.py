@@ -3,8 +3,6 @@
 Legend: F frames, H W pixels.
 """
 
-from collections.abc import Callable
-
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -22,24 +20,16 @@ class GridCNN(nn.Module):
         in_chans: Channels of a frame.
         num_features: Width of the output.
         width: Channels of the first convolution; the third has 4 × as many.
-        norm_layer: Channels → normalisation after each convolution.
     """
 
-    def __init__(
-        self,
-        *,
-        in_chans: int,
-        num_features: int,
-        width: int = 16,
-        norm_layer: Callable[[int], nn.Module] = nn.BatchNorm2d,
-    ) -> None:
+    def __init__(self, *, in_chans: int, num_features: int, width: int = 16) -> None:
         super().__init__()
         self.num_features = num_features
         channels = (in_chans, width, 2 * width, 4 * width)
         layers: list[nn.Module] = []
         for stage, kernel in enumerate((5, 3, 3)):
             conv = nn.Conv2d(channels[stage], channels[stage + 1], kernel, stride=2, padding=kernel // 2, bias=False)
-            layers += [conv, norm_layer(channels[stage + 1]), nn.ReLU(inplace=True)]
+            layers += [conv, nn.BatchNorm2d(channels[stage + 1]), nn.ReLU(inplace=True)]
         layers += [nn.AdaptiveAvgPool2d(GRID), nn.Flatten(), nn.Linear(GRID * GRID * channels[-1], num_features)]
         self.network = nn.Sequential(*layers, nn.LayerNorm(num_features))
 

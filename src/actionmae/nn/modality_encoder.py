@@ -1,25 +1,26 @@
-"""One modality's stream: space encoder (Eq. 1), then time transformer (Eq. 2–4): a clip → its token z.
+"""One modality: its encoder (Eq. 1), then the time transformer (Eq. 2–4): a clip → frame features → its token z.
 
 Legend: R rows (clips that have this modality), T frame, C embed_dim.
 """
-
-from typing import Any
 
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from actionmae.core.modality import ModalitySpec
 from actionmae.nn.config import ClassifierConfig
+from actionmae.nn.grid_cnn import GridCNN
+from actionmae.nn.norms import replace_norms
+from actionmae.nn.registry import find_encoder, register_encoder
 from actionmae.nn.signal_encoder import FeatureEncoder, JointEncoder, SignalEncoder
-from actionmae.nn.space_encoder import SPACE_TIME_ENCODERS, SpaceEncoder, SpaceTimeEncoder
+from actionmae.nn.space_encoder import SpaceEncoder
 from actionmae.nn.time_transformer import TimeTransformer
 
 
 class ModalityEncoder(nn.Module):
-    """Clip → token. `time` is None where the space encoder already reads the whole clip (R(2+1)D).
+    """Clip → frame features → token. `time` is None where `space` reads the whole clip (R(2+1)D).
 
     Args:
-        space: [R, T, …] → [R, T, C], or [R, C] for a space-time encoder.
+        space: [R, T, …] → [R, T, C], or [R, C] for an encoder of whole clips.
         time: [R, T, C] → [R, C], or None.
     """
 
@@ -28,56 +29,106 @@ class ModalityEncoder(nn.Module):
         self.space = space
         self.time = time
 
-    def forward(
-        self, clip: Tensor, *, frame_available: Bool[Tensor, "R T"] | None, **masks: Any
-    ) -> Float[Tensor, "R C"]:
-        """Token of each clip; `masks` are those only the space encoder knows (person_available)."""
+    @property
+    def streamable(self) -> bool:
+        """Whether a frame's features depend on this frame alone, so that they can be kept while a window slides."""
+        return self.time is not None and bool(getattr(self.space, "streamable", False))
+
+    def encode_frames(
+        self,
+        clip: Tensor,
+        *,
+        frame_available: Bool[Tensor, "R T"] | None = None,
+        person_available: Bool[Tensor, "R T P"] | None = None,
+    ) -> Float[Tensor, "R T C"]:
+        """Eq. 1. Features of every frame, zero where it does not exist; of a whole-clip encoder [R, 1, C]."""
+        masks = {} if person_available is None else {"person_available": person_available}
         features: Tensor = self.space(clip, frame_available=frame_available, **masks)
+        return features if self.time is not None else features[:, None]
+
+    def encode_time(
+        self, features: Float[Tensor, "R T C"], *, frame_available: Bool[Tensor, "R T"] | None = None
+    ) -> Float[Tensor, "R C"]:
+        """Eq. 2–4. The token of each clip from its frame features."""
         if self.time is None:
-            return features
+            return features[:, 0]
         token: Tensor = self.time(features, frame_available=frame_available)
         return token
 
+    def forward(
+        self,
+        clip: Tensor,
+        *,
+        frame_available: Bool[Tensor, "R T"] | None = None,
+        person_available: Bool[Tensor, "R T P"] | None = None,
+    ) -> Float[Tensor, "R C"]:
+        """Token of each clip."""
+        features = self.encode_frames(clip, frame_available=frame_available, person_available=person_available)
+        return self.encode_time(features, frame_available=frame_available)
+
 
 def build_modality_encoder(spec: ModalitySpec, config: ClassifierConfig) -> ModalityEncoder:
-    """The stream of one modality as `config` says.
+    """The encoder of one modality as `config` says.
 
     Raises:
-        ValueError: If the encoder does not fit the modality's kind.
+        ValueError: If the encoder is unknown or does not fit the modality's kind.
     """
-    name = config.encoder_of(spec)
+    entry = find_encoder(config.encoder_of(spec), spec)
     time = None
-    if name not in SPACE_TIME_ENCODERS:
-        time = TimeTransformer(num_frames=spec.num_frames, depth=config.time_depth, **config.transformer_options())
-    return ModalityEncoder(space=_build_space(name, spec, config), time=time)
+    if not entry.whole_clip:
+        time = TimeTransformer(num_frames=spec.num_frames, config=config.transformer(config.time_depth))
+    return ModalityEncoder(space=entry.build(spec, config), time=time)
 
 
-def _build_space(name: str, spec: ModalitySpec, config: ClassifierConfig) -> nn.Module:
-    vector_encoders: dict[str, tuple[str, Any]] = {
-        "joints": ("joints", JointEncoder),
-        "signal": ("signal", SignalEncoder),
-        "features": ("features", FeatureEncoder),
-    }
-    if (spec.kind == "frames") == (name in vector_encoders) or (name in vector_encoders and name != spec.kind):
-        fit = "a timm name or r2plus1d_18" if spec.kind == "frames" else repr(spec.kind)
-        raise ValueError(f"encoder {name!r} cannot read modality {spec.name!r} ({spec.kind}): use {fit}")
-    if spec.kind == "features":
-        return FeatureEncoder(frame_shape=spec.shape, embed_dim=config.embed_dim)
-    if name in vector_encoders:
-        encoder: nn.Module = vector_encoders[name][1](
-            frame_shape=spec.shape, embed_dim=config.embed_dim, dropout=config.dropout
-        )
-        return encoder
-    weights = config.weights.get(spec.name)
-    if name in SPACE_TIME_ENCODERS:
-        return SpaceTimeEncoder(
-            embed_dim=config.embed_dim, frame_shape=spec.shape, pretrained=config.pretrained, weights=weights
-        )
-    return SpaceEncoder(
-        name=name,
+@register_encoder("timm", kinds=())
+def _timm(spec: ModalitySpec, config: ClassifierConfig) -> nn.Module:
+    """Under its own name: `find_encoder` comes here with any name of timm."""
+    from actionmae.nn.timm_network import timm_encoder
+
+    return timm_encoder(
+        config.encoder_of(spec),
         embed_dim=config.embed_dim,
         frame_shape=spec.shape,
         pretrained=config.pretrained,
-        weights=weights,
+        weights=config.weights.get(spec.name),
         norm=config.norm,
+        rescale=config.normalization == "weights",
     )
+
+
+@register_encoder("r2plus1d_18", kinds=("frames",), whole_clip=True)
+def _r2plus1d(spec: ModalitySpec, config: ClassifierConfig) -> nn.Module:
+    from actionmae.nn.space_time_encoder import SpaceTimeEncoder
+
+    return SpaceTimeEncoder(
+        embed_dim=config.embed_dim,
+        frame_shape=spec.shape,
+        pretrained=config.pretrained,
+        weights=config.weights.get(spec.name),
+        norm=config.norm,
+        rescale=config.normalization == "weights",
+    )
+
+
+@register_encoder("grid_cnn", kinds=("frames",))
+def _grid_cnn(spec: ModalitySpec, config: ClassifierConfig) -> nn.Module:
+    if config.pretrained or spec.name in config.weights:
+        raise ValueError("grid_cnn has no pretrained weights: train it from scratch, or choose a timm encoder")
+    network = GridCNN(in_chans=spec.shape[0], num_features=config.embed_dim)
+    replace_norms(network, config.norm, name="grid_cnn")
+    return SpaceEncoder(network, width=network.num_features, embed_dim=config.embed_dim)
+
+
+@register_encoder("joints", kinds=("joints",))
+def _joints(spec: ModalitySpec, config: ClassifierConfig) -> nn.Module:
+    return JointEncoder(frame_shape=spec.shape, embed_dim=config.embed_dim, dropout=config.dropout)
+
+
+@register_encoder("signal", kinds=("signal",))
+def _signal(spec: ModalitySpec, config: ClassifierConfig) -> nn.Module:
+    return SignalEncoder(frame_shape=spec.shape, embed_dim=config.embed_dim, dropout=config.dropout)
+
+
+@register_encoder("features", kinds=("features",))
+def _features(spec: ModalitySpec, config: ClassifierConfig) -> nn.Module:
+    return FeatureEncoder(frame_shape=spec.shape, embed_dim=config.embed_dim)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from actionmae.nn.space_encoder import gather_scatter
+from actionmae.nn.frames import gather_scatter
 
 
 class JointEncoder(nn.Module):
@@ -21,6 +21,9 @@ class JointEncoder(nn.Module):
         hidden: Width of the hidden layer.
         dropout: 0–1.
     """
+
+    streamable = False
+    """A frame's features hold the change since the frame before."""
 
     def __init__(
         self, *, frame_shape: tuple[int, ...], embed_dim: int, hidden: int = 256, dropout: float = 0.0
@@ -76,6 +79,9 @@ class SignalEncoder(nn.Module):
         dropout: 0–1.
     """
 
+    streamable = True
+    """A window's features depend on this window alone."""
+
     def __init__(
         self, *, frame_shape: tuple[int, ...], embed_dim: int, hidden: int = 128, dropout: float = 0.0
     ) -> None:
@@ -113,6 +119,9 @@ class FeatureEncoder(nn.Module):
         frame_shape: (channels,).
         embed_dim: C.
     """
+
+    streamable = True
+    """A frame's features depend on this frame alone."""
 
     def __init__(self, *, frame_shape: tuple[int, ...], embed_dim: int) -> None:
         super().__init__()

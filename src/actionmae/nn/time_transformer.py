@@ -3,25 +3,23 @@
 Legend: R rows (clips that have this modality), T frame, C embed_dim.
 """
 
-from typing import Any
-
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from actionmae.nn.class_token import ClassTokenTransformer
+from actionmae.nn.config import TransformerConfig
 
 
 class TimeTransformer(ClassTokenTransformer):
     """Summarise a clip's frame features in its class token.
 
     Args:
-        dim: C.
         num_frames: T; shorter sequences are accepted.
-        **options: Of `Transformer`; its depth is L (paper: 2).
+        config: Of the transformer; its depth is L (paper: 2).
     """
 
-    def __init__(self, *, dim: int, num_frames: int, **options: Any) -> None:
-        super().__init__(dim=dim, length=num_frames, **options)
+    def __init__(self, *, num_frames: int, config: TransformerConfig) -> None:
+        super().__init__(length=num_frames, config=config)
 
     def forward(
         self, x: Float[Tensor, "R T C"], *, frame_available: Bool[Tensor, "R T"] | None = None

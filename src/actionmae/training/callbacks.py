@@ -41,6 +41,7 @@ class EpochEnd(Callback):
         self.scorer: ClipScorer | None = None
         self.writer: SummaryWriter | None = None
         self.points: list[tuple[float, int, float]] = []
+        self.first_step = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prepare validation and the logs."""
@@ -56,7 +57,7 @@ class EpochEnd(Callback):
                 cache=data.cache,
             )
         if trainer.is_global_zero and (self.resume or not self.run.begun):
-            self._begin(trainer.current_epoch, trainer.global_step)
+            self._begin(pl_module.epoch, trainer.global_step, first_epoch=pl_module.first_epoch)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
@@ -68,7 +69,7 @@ class EpochEnd(Callback):
         """A point of the loss curve now and then: fetching it waits for the device."""
         if trainer.is_global_zero and batch_idx % self.settings.engine.log_every == 0:
             loss: Tensor = outputs["loss"]
-            self.points.append((loss.item(), trainer.global_step, time.time()))
+            self.points.append((loss.item(), self.first_step + trainer.global_step, time.time()))
             self._write_points()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -78,17 +79,18 @@ class EpochEnd(Callback):
         means = pl_module.meter.means()
         if not torch.isfinite(torch.tensor(means["loss"])):
             raise ValueError(
-                f"the loss of epoch {trainer.current_epoch} is {means['loss']}: training diverged; lower optim.lr, "
+                f"the loss of epoch {pl_module.epoch} is {means['loss']}: training diverged; lower optim.lr, "
                 "set optim.clip_norm, or check the recordings for broken values"
             )
-        row = {"epoch": trainer.current_epoch, "step": trainer.global_step, "seconds": round(seconds, 3)}
+        step = self.first_step + trainer.global_step
+        row: dict[str, int | float] = {"epoch": pl_module.epoch, "step": step, "seconds": round(seconds, 3)}
         row |= {"lr": trainer.optimizers[0].param_groups[0]["lr"], **means, **self._validate(trainer, pl_module)}
         if trainer.is_global_zero:
             writer = self.writer or self._begin(0, 0)
             self.history.append(row)
             for name, value in row.items():
-                writer.add_scalar(name, value, trainer.global_step)
-            if self.settings.select == "val" and self.history.is_best(BEST):
+                writer.add_scalar(name, value, step)
+            if self.settings.select == "val" and self.history.is_best(BEST, since=pl_module.first_epoch):
                 with atomic_write(self.run.best) as unfinished:
                     torch.save(pl_module.method.model.state_dict(), unfinished)
         done = trainer.current_epoch + 1
@@ -131,11 +133,13 @@ class EpochEnd(Callback):
                 "(samples, labels, modalities, classes): restore the manifest, or choose another --run"
             )
 
-    def _begin(self, epoch: int, step: int) -> SummaryWriter:
+    def _begin(self, epoch: int, step: int, *, first_epoch: int = 0) -> SummaryWriter:
         """An earlier run goes now; rows of epochs that will be trained again are forgotten."""
         self.run.begin(self.settings, resume=self.resume)
         self.history = History(self.run.metrics, epochs=epoch)
-        self.writer = SummaryWriter(str(self.run.path), purge_step=step)
+        # The optimisers' count of steps starts anew with each stage.
+        self.first_step = max((int(row["step"]) for row in self.history.rows if row["epoch"] < first_epoch), default=0)
+        self.writer = SummaryWriter(str(self.run.path), purge_step=self.first_step + step)
         self._write_points()
         return self.writer
 
@@ -149,7 +153,8 @@ class EpochEnd(Callback):
 
 def log_missing_rates(means: Mapping[str, float], names: Sequence[str]) -> None:
     """One line about an epoch's means, if anything was missing or dropped."""
-    rates = [(name, means[f"missing/{name}"], means[f"missing_after_dropping/{name}"]) for name in names]
+    known = [name for name in names if f"missing/{name}" in means]
+    rates = [(name, means[f"missing/{name}"], means[f"missing_after_dropping/{name}"]) for name in known]
     if any(dropped > 0 for _, _, dropped in rates):
         texts = (f"{name} {100 * missing:.1f} % ({100 * dropped:.1f} %)" for name, missing, dropped in rates)
         log.info("missing in the last epoch (after dropping): %s", ", ".join(texts))

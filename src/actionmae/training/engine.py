@@ -71,7 +71,6 @@ class EngineConfig:
             # A modality absent on one process, K = 0 or a detached target leave parameters without gradient.
             "strategy": f"{self.strategy}_find_unused_parameters_true" if self.parallel else "auto",
             "precision": self.precision,
-            "accumulate_grad_batches": self.accumulate,
             "sync_batchnorm": self.sync_batchnorm,
             "deterministic": self.deterministic,
             "use_distributed_sampler": False,

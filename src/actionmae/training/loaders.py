@@ -9,15 +9,14 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import Sampler
 
 from actionmae.core.modality import ModalitySet
 from actionmae.core.seeds import torch_generator
-from actionmae.data.loading.collate import collate
 from actionmae.data.loading.dataset import ClipDataset
+from actionmae.data.loading.loader import ClipLoader
 from actionmae.data.manifest import read_manifest
 from actionmae.data.sided_classes import sided_classes
 from actionmae.data.splits import Splits, split_manifest, usable_rows
@@ -150,7 +149,7 @@ def train_loader(
     rank: int = 0,
     world: int = 1,
     pin_memory: bool = False,
-) -> DataLoader[Any]:
+) -> ClipLoader:
     """Shuffled, sampled training batches of one process, uint8 / uint16 as from the host."""
     dataset = ClipDataset(
         clips.splits.train,
@@ -164,10 +163,9 @@ def train_loader(
     if config.cache and config.num_workers > 0:
         dataset.preload()  # once, before the workers are forked, not once in each of them
     batches = EpochBatches(dataset, batch_size=config.batch_size, seed=seed, epoch=epoch, rank=rank, world=world)
-    return DataLoader(
+    return ClipLoader(
         dataset,
         batch_sampler=batches,
-        collate_fn=collate,
         num_workers=config.num_workers,
         persistent_workers=config.num_workers > 0,
         pin_memory=pin_memory,

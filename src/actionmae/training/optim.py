@@ -9,15 +9,16 @@ from torch import nn
 from actionmae.training.config import OptimConfig
 
 
-def learning_rate(config: OptimConfig, epoch: float) -> float:
+def learning_rate(config: OptimConfig, epoch: float, *, epochs: int | None = None) -> float:
     """The learning rate at a (fractional) epoch.
 
     Args:
         config: The schedule.
         epoch: Epochs done so far, from 0; batch 3 of 12 in the second epoch is 1.25.
+        epochs: Length of the whole schedule; None = that of the settings.
     """
     if config.schedule == "cosine":
-        factor = 0.5 * (1 + math.cos(math.pi * min(epoch / config.epochs, 1.0)))
+        factor = 0.5 * (1 + math.cos(math.pi * min(epoch / (epochs or config.epochs), 1.0)))
     else:
         steps, inside = divmod(epoch, config.step_epochs)
         factor = config.gamma**steps

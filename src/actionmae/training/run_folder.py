@@ -69,6 +69,10 @@ class RunFolder:
         """Checkpoint to resume from."""
         return self.path / "checkpoints" / "last.ckpt"
 
+    def stage(self, name: str) -> Path:
+        """The last checkpoint of a finished stage that another one follows."""
+        return self.path / "checkpoints" / f"stage_{name}.ckpt"
+
     @property
     def best(self) -> Path:
         """Weights of the best epoch on the validation clips."""
@@ -203,9 +207,9 @@ class History:
             writer.writeheader()
             writer.writerows(self.rows)
 
-    def is_best(self, name: str) -> bool:
-        """Whether the last row has the highest value so far (the first of equals counts)."""
-        values = [row[name] for row in self.rows if name in row]
+    def is_best(self, name: str, *, since: int = 0) -> bool:
+        """Whether the last row has the highest value since an epoch (the first of equals counts)."""
+        values = [row[name] for row in self.rows if name in row and row["epoch"] >= since]
         return bool(values) and all(values[-1] > value for value in values[:-1])
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from actionmae.core.settings_files import load_settings
-from actionmae.methods.config import MethodConfig
+from actionmae.core.yaml_files import read_yaml
+from actionmae.methods.config import ActionMAEConfig, MethodConfig, config_class
 from actionmae.nn.config import ClassifierConfig
 from actionmae.training.config import DataConfig, OptimConfig
 from actionmae.training.engine import EngineConfig
@@ -36,7 +37,7 @@ class TrainSettings:
 
     data: DataConfig
     model: ClassifierConfig = field(default_factory=ClassifierConfig)
-    method: MethodConfig = field(default_factory=MethodConfig)
+    method: MethodConfig = field(default_factory=ActionMAEConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
     init: tuple[Path, ...] = ()
@@ -58,12 +59,33 @@ class TrainSettings:
             FileNotFoundError: If there is no such regular file.
             ValueError: In one sentence, if it is no YAML, or a setting is unknown, of another type or out of range.
         """
-        return load_settings(Path(path), cls)
+        chosen = load_settings(Path(path), cls.with_method(method_of(read_yaml(Path(path)))))
+        return cls(**{each.name: getattr(chosen, each.name) for each in dataclasses.fields(cls)})
+
+    @classmethod
+    def with_method(cls, name: str) -> type["TrainSettings"]:
+        """The same settings with the switches of one method.
+
+        Raises:
+            ValueError: If the method is unknown.
+        """
+        config = config_class(name)
+        narrow = dataclasses.make_dataclass(
+            cls.__name__, [("method", config, field(default_factory=config))], bases=(cls,), frozen=True, kw_only=True
+        )
+        narrow.__doc__ = cls.__doc__
+        return narrow
 
     def to_dict(self) -> dict[str, Any]:
         """As YAML and JSON know it."""
         settings: dict[str, Any] = _plain(self)
         return settings
+
+
+def method_of(content: Any) -> str:
+    """The method that the content of a settings file names; it decides which switches there are."""
+    method = content.get("method") if isinstance(content, dict) else None
+    return str(method.get("name", ActionMAEConfig.name)) if isinstance(method, dict) else ActionMAEConfig.name
 
 
 def flat(settings: Any, name: str = "") -> dict[str, Any]:

@@ -20,9 +20,11 @@ from lightning.pytorch.utilities import rank_zero_only
 from actionmae.inference.card import model_card
 from actionmae.inference.evaluate import command_line, write_scores
 from actionmae.inference.scoring import ClipScorer, pick_device
-from actionmae.methods import build_method
+from actionmae.methods.base import Method, Stage, build_method
+from actionmae.nn.architectures import SavedModel
 from actionmae.nn.checkpoint import save_model
-from actionmae.nn.classifier import MultiModalClassifier
+from actionmae.nn.space_encoder import SpaceEncoder
+from actionmae.nn.space_time_encoder import SpaceTimeEncoder
 from actionmae.nn.transfer import Initialised, freeze, initialise
 from actionmae.training.callbacks import EpochEnd
 from actionmae.training.loaders import TrainingClips, read_clips, train_loader
@@ -65,10 +67,10 @@ def train(run: Path | str, settings: TrainSettings, *, resume: bool = False, ove
             torch.set_num_threads(settings.engine.threads)
         clips = read_clips(settings.data)
         _check(clips, settings)
-        module, initialised = _build(settings, clips)
-        _fit(module, folder, clips=clips, settings=settings, resume=resume)
+        method, initialised = _build(settings, clips)
+        _run_stages(method, folder, clips=clips, settings=settings, resume=resume)
         if first:
-            network = module.method.model
+            network = method.model
             # Lightning leaves the weights on the CPU.
             network.to(pick_device("cpu" if settings.engine.accelerator == "cpu" else "auto"))
             facts = provenance(settings, clips, initialised)
@@ -76,25 +78,19 @@ def train(run: Path | str, settings: TrainSettings, *, resume: bool = False, ove
     return folder.model
 
 
-def _build(settings: TrainSettings, clips: TrainingClips) -> tuple[TrainingModule, Initialised | None]:
-    """The module to train, and what its initial weights were taken from."""
+def _build(settings: TrainSettings, clips: TrainingClips) -> tuple[Method, Initialised | None]:
+    """What is trained, and what its initial weights were taken from."""
     torch.manual_seed(settings.engine.seed)
-    network = MultiModalClassifier(modalities=clips.modalities, classes=clips.classes, config=settings.model)
+    method = build_method(settings.method, modalities=clips.modalities, classes=clips.classes, model=settings.model)
+    network = method.model
     initialised = initialise(network, settings.init, parts=settings.init_parts) if settings.init else None
     if settings.freeze_init:
         if initialised is None:
             raise ValueError("freeze_init is set but nothing is loaded: name model folders with init")
         freeze(network, initialised)
-    module = TrainingModule(
-        method=build_method(settings.method, network),
-        optim=settings.optim,
-        augment=settings.data.augment,
-        loader=functools.partial(train_loader, clips, settings.data, seed=settings.engine.seed),
-        seed=settings.engine.seed,
-    )
     if settings.engine.compile:
         compile_encoders(network)
-    return module, initialised
+    return method, initialised
 
 
 def _is_first_process() -> bool:
@@ -102,11 +98,11 @@ def _is_first_process() -> bool:
     return int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
-def compile_encoders(network: MultiModalClassifier) -> None:
+def compile_encoders(network: SavedModel) -> None:
     """Compile the frame encoders, where the time goes. How many rows they get differs from batch to batch."""
-    for spec, stream in zip(network.modalities, network.encoders, strict=True):
-        if spec.kind == "frames":
-            stream.space.network.compile(dynamic=True)  # type: ignore[union-attr]  # a ModuleList forgets types
+    for module in network.modules():
+        if isinstance(module, SpaceEncoder | SpaceTimeEncoder):
+            module.network.compile(dynamic=True)
 
 
 def _check(clips: TrainingClips, settings: TrainSettings) -> None:
@@ -120,6 +116,51 @@ def _check(clips: TrainingClips, settings: TrainSettings) -> None:
         )
 
 
+def _run_stages(
+    method: Method, folder: RunFolder, *, clips: TrainingClips, settings: TrainSettings, resume: bool
+) -> None:
+    """Train stage by stage; afterwards the method has the last epoch's weights.
+
+    A finished stage leaves its last checkpoint under its own name, so that a resumed run begins with the next one.
+    """
+    frozen = frozenset(name for name, parameter in method.named_parameters() if not parameter.requires_grad)
+    *earlier, last = method.stages(settings.optim.epochs)
+    first_epoch = 0
+    for stage in earlier:
+        method.begin(stage)
+        method.enter(stage, frozen=frozen)
+        finished = folder.stage(stage.name)
+        if resume and finished.is_file():
+            state = torch.load(finished, map_location="cpu", weights_only=True)["state_dict"]
+            method.load_state_dict({name.removeprefix("method."): value for name, value in state.items()}, strict=False)
+        else:
+            log.info("stage %s: %d epochs", stage.name, stage.epochs)
+            module = _module(method, stage, first_epoch, clips=clips, settings=settings)
+            _fit(module, folder, clips=clips, settings=settings, resume=resume or first_epoch > 0)
+            if _is_first_process():
+                folder.last.replace(finished)
+        first_epoch += stage.epochs
+    method.begin(last)
+    method.enter(last, frozen=frozen)
+    module = _module(method, last, first_epoch, clips=clips, settings=settings)
+    _fit(module, folder, clips=clips, settings=settings, resume=resume or first_epoch > 0)
+
+
+def _module(
+    method: Method, stage: Stage, first_epoch: int, *, clips: TrainingClips, settings: TrainSettings
+) -> TrainingModule:
+    return TrainingModule(
+        method=method,
+        stage=stage,
+        first_epoch=first_epoch,
+        optim=settings.optim,
+        augment=settings.data.augment,
+        loader=functools.partial(train_loader, clips, settings.data, seed=settings.engine.seed),
+        seed=settings.engine.seed,
+        accumulate=settings.engine.accumulate,
+    )
+
+
 def _fit(
     module: TrainingModule, folder: RunFolder, *, clips: TrainingClips, settings: TrainSettings, resume: bool
 ) -> None:
@@ -129,8 +170,9 @@ def _fit(
     with _quiet_lightning():
         try:
             trainer = pl.Trainer(
-                max_epochs=settings.optim.epochs,
-                gradient_clip_val=settings.optim.clip_norm,
+                max_epochs=module.stage.epochs,
+                gradient_clip_val=module.optim.clip_norm if module.automatic_optimization else None,
+                accumulate_grad_batches=engine.accumulate if module.automatic_optimization else 1,
                 callbacks=[epoch_end, *([ProgressBar()] if engine.progress else [])],
                 logger=False,
                 default_root_dir=folder.path,
@@ -169,7 +211,7 @@ def _quiet_lightning() -> Iterator[None]:
 
 
 def _finish(
-    network: MultiModalClassifier,
+    network: SavedModel,
     folder: RunFolder,
     *,
     clips: TrainingClips,

@@ -39,3 +39,16 @@ def test_an_interrupted_verb_says_so(capsys: pytest.CaptureFixture[str], monkeyp
     monkeypatch.setitem(command.VERBS, "report", report)
     assert main(["report"]) == 130
     assert capsys.readouterr().err == "actionmae report: interrupted\n"
+
+
+def test_a_killed_worker_is_one_sentence(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def report() -> None:
+        """Lose a worker."""
+        raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
+
+    monkeypatch.setitem(command.VERBS, "report", report)
+    assert main(["report"]) == 2
+    assert capsys.readouterr().err == (
+        "actionmae report: a process that reads clips has ended (DataLoader worker (pid 7) is killed by signal: "
+        "Killed), perhaps for want of memory: use fewer num_workers or a smaller batch_size\n"
+    )

@@ -1,6 +1,8 @@
 import importlib
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from actionmae.core.install_check import check_install
@@ -66,14 +68,17 @@ sys.meta_path.insert(0, Broken())
 """
 
 
-def test_public_names_and_the_command_line_fail_with_the_sentence() -> None:
+def test_who_needs_torchvision_fails_with_the_sentence_and_nobody_else(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((4, 8, 8, 3), dtype=np.uint8))
+    (tmp_path / "m.csv").write_text("sample,label,split,rgb\na,x,train,a.npy\nb,y,train,a.npy\n")
     said = run_python(
         BROKEN + "import contextlib, io, actionmae\n"
         "from actionmae.cli import main\n"
-        "try:\n    actionmae.build_classifier\nexcept ImportError as error:\n    print(error)\n"
+        "actionmae.build_classifier(['skeleton'], 2)\n"
+        "try:\n    actionmae.build_classifier(['rgb'], 2)\nexcept ImportError as error:\n    print(error)\n"
         "errors = io.StringIO()\n"
         "with contextlib.redirect_stderr(errors):\n"
-        "    code = main(['train', '--run', 'r', '--data.manifest', 'm.csv'])\n"
+        f"    code = main(['train', '--run', r'{tmp_path}/r', '--data.manifest', r'{tmp_path}/m.csv'])\n"
         "print(code, errors.getvalue())"
     )
     name, command = said.strip().splitlines()

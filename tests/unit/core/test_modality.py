@@ -34,7 +34,10 @@ THERMAL: dict[str, Any] = {
         ({"name": "my sensor"}, "modality name 'my sensor' is not an identifier: use letters"),
         ({"name": ""}, "modality name '' is not an identifier"),
         ({"letter": "t"}, "modality 'thermal' has letter 't': give one capital letter"),
-        ({"letter": "TH"}, "has letter 'TH': give one capital letter"),
+        ({"letter": "TH"}, "has letter 'TH': give one capital letter A–Z, or a letter and a number as in A2"),
+        ({"letter": "T100"}, "has letter 'T100': give one capital letter"),
+        ({"letter": "2T"}, "has letter '2T': give one capital letter"),
+        ({"letter": "T\n"}, "has letter 'T\\n': give one capital letter"),
         ({"kind": "video"}, "has kind 'video': choose one of frames, joints, signal, features"),
         ({"shape": (64, 64)}, "(frames) has shape (64, 64): give (C, H, W), all at least 1"),
         ({"shape": (3, 0, 64)}, "(frames) has shape (3, 0, 64): give (C, H, W)"),
@@ -139,7 +142,7 @@ def test_a_set_is_never_empty_or_ambiguous(specs: list[Any], sentence: str) -> N
 def test_a_set_keeps_its_order() -> None:
     modalities = ModalitySet(["ir", "rgb", "skeleton"])
     assert modalities.names == ("ir", "rgb", "skeleton")
-    assert modalities.letters == "IRS"
+    assert modalities.letters == ("I", "R", "S")
     assert modalities.index("rgb") == 1
     assert modalities["rgb"] is modalities[1]
     assert [spec.name for spec in modalities] == ["ir", "rgb", "skeleton"]

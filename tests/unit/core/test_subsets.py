@@ -30,6 +30,14 @@ def test_parsing_undoes_formatting_in_any_order(subset: tuple[int, ...], order, 
     assert parse_subset(" + ".join(parts), RDI) == subset
 
 
+def test_thirty_sensors_have_thirty_letters() -> None:
+    armbands = ({"name": f"band{at}", "letter": f"A{at}", "kind": "signal", "shape": [6, 8]} for at in range(1, 31))
+    modalities = ModalitySet([{**each, "value": "raw", "encoder": "signal"} for each in armbands])
+    assert format_subset((0, 10, 29), modalities) == "A1+A11+A30"
+    assert parse_subset("A30+A1+band11", modalities) == (0, 10, 29)
+    assert repr(modalities).startswith("ModalitySet(A1+A2+A3+")
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [

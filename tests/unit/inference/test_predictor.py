@@ -13,6 +13,7 @@ from actionmae.data.prepare.video_writer import write_gray_video
 from actionmae.data.reading.readers import open_reader
 from actionmae.inference.predictor import Predictor
 from actionmae.inference.scoring import ClipScorer
+from actionmae.nn import ClassifierConfig
 from actionmae.nn.checkpoint import save_model
 from actionmae.nn.classifier import build_classifier
 from helpers.tiny_recordings import CLASSES, MODALITIES, write_recordings
@@ -29,7 +30,9 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     model = build_classifier(
-        ModalitySet(MODALITIES), classes=CLASSES, embed_dim=16, num_heads=2, mlp_dim=32, action_mae=request.param
+        ModalitySet(MODALITIES),
+        classes=CLASSES,
+        config=ClassifierConfig(embed_dim=16, num_heads=2, mlp_dim=32, action_mae=request.param),
     )
     return save_model(model, tmp_path_factory.mktemp("model") / "model")
 
@@ -67,7 +70,9 @@ CAMERAS = [
 @pytest.fixture(scope="module")
 def camera_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
-    model = build_classifier(ModalitySet(CAMERAS), classes=CLASSES, embed_dim=16, num_heads=2, mlp_dim=32)
+    model = build_classifier(
+        ModalitySet(CAMERAS), classes=CLASSES, config=ClassifierConfig(embed_dim=16, num_heads=2, mlp_dim=32)
+    )
     return save_model(model, tmp_path_factory.mktemp("cameras") / "model")
 
 
@@ -180,7 +185,9 @@ def test_bad_input_is_refused_in_one_sentence(folder: Path, manifest: Path) -> N
 @pytest.mark.parametrize("name", ["self", "top"])
 def test_a_modality_may_have_any_name(name: str) -> None:
     spec = {"name": name, "letter": "S", "kind": "features", "shape": [5], "value": "raw", "encoder": "features"}
-    predictor = Predictor(build_classifier([spec], classes=CLASSES, embed_dim=16, num_heads=2, mlp_dim=32))
+    predictor = Predictor(
+        build_classifier([spec], classes=CLASSES, config=ClassifierConfig(embed_dim=16, num_heads=2, mlp_dim=32))
+    )
     clip = {name: np.ones((9, 5), dtype=np.float32)}
     (prediction,) = predictor.predict_many([clip])
     assert prediction.available == (name,)

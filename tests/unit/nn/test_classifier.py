@@ -18,25 +18,31 @@ from helpers.tiny_models import WIDTH, kinds, tiny_classifier, vectors
         ({"num_classes": 2, "classes": ["a", "b"]}, "give either num_classes or classes"),
         ({"num_classes": 0}, "0 classes were given, 0 different: name each class once"),
         ({"classes": ["a", "a"]}, "2 classes were given, 1 different: name each class once"),
-        ({"num_classes": 2, "fuson": "sum"}, "unknown model option 'fuson': known are action_mae, dropout, embed_dim"),
-        ({"num_classes": 2, "embed_dim": 0}, "model.embed_dim is 0: give at least 1"),
+        (
+            {"num_classes": 2, "fusion": "summ"},
+            "model.fusion is 'summ' (did you mean 'sum'?): registered are sum, concat",
+        ),
+        ({"num_classes": 2, "embed_dim": 0}, "model.embed_dim is 0: give a whole number above 0"),
         ({"num_classes": 2, "mae_depth": 0}, "model.mae_depth is 0: give at least 1"),
         ({"num_classes": 2, "dropout": 1.0}, "model.dropout is 1.0: give a probability in [0, 1)"),
-        ({"num_classes": 2, "encoders": {"sound": "resnet18"}}, "encoder 'resnet18' cannot read modality 'sound'"),
+        (
+            {"num_classes": 2, "encoders": {"sound": "resnet18"}},
+            "encoder 'resnet18' cannot read modality 'sound' (features): use features",
+        ),
     ],
 )
 def test_what_cannot_be_built_is_one_sentence(options: dict[str, Any], sentence: str) -> None:
+    fields = {name: options.pop(name) for name in ("mae_depth", "dropout", "encoders") if name in options}
     with pytest.raises(ValueError, match=re.escape(sentence)):
-        build_classifier(vectors(), **options)
+        build_classifier(vectors(), **options, config=ClassifierConfig(**fields))
 
 
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("fusion", "add", "model.fusion is 'add': choose sum, concat or transformer"),
         ("norm", "layer", "model.norm is 'layer': choose batch, frozen or group"),
         ("positions", "none", "model.positions is 'none': choose input or attention"),
-        ("fusion_input", "all", "model.fusion_input is 'all': choose filled or reconstructed"),
+        ("fusion_input", "all", "model.fusion_input is 'all': choose filled, reconstructed or missing"),
     ],
 )
 def test_a_word_that_is_no_choice_is_refused(name: str, value: str, sentence: str) -> None:
@@ -50,7 +56,9 @@ def test_an_unknown_field_of_a_saved_config_is_refused() -> None:
 
 
 def test_frames_need_an_image_encoder() -> None:
-    with pytest.raises(ValueError, match=r"encoder 'joints' cannot read modality 'rgb' \(frames\): use a timm name"):
+    with pytest.raises(
+        ValueError, match=r"encoder 'joints' cannot read modality 'rgb' \(frames\): use r2plus1d_18, grid_cnn"
+    ):
         build_classifier(tiny_modalities("rgb"), 2, space_encoder="joints")
 
 
@@ -102,12 +110,18 @@ def test_visible_never_exceeds_what_exists() -> None:
 
 
 def test_what_fusion_sees() -> None:
-    """§3.1: originals where visible; App. B: the decoder's output everywhere."""
+    """§3.1: originals where visible; the decoder's output everywhere; App. B: only what was missing."""
     batch = tiny_batch(vectors(), 4)
-    for fusion_input in ("filled", "reconstructed"):
+    for fusion_input in ("filled", "reconstructed", "missing"):
         model = tiny_classifier(vectors(), action_mae=True, fusion_input=fusion_input)
         tokens = model.encode(batch)
         seen, filled = model.reconstruct(tokens, batch.available)
+        if fusion_input == "missing":
+            complete = batch.available.all(dim=1, keepdim=True)
+            assert complete.any()
+            assert torch.equal(filled, torch.where(complete, batch.available, ~batch.available))
+            assert torch.equal(seen[complete[:, 0]], tokens[complete[:, 0]])
+            continue
         assert filled.all()
         original = (seen == tokens).all(dim=2)
         assert torch.equal(original, batch.available & (fusion_input == "filled"))
@@ -127,7 +141,7 @@ def test_what_does_not_exist_is_not_encoded(monkeypatch: pytest.MonkeyPatch) -> 
     batch = tiny_batch(kinds(), 5)
     seen = []
     for encoder in model.encoders:
-        encoder.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+        encoder.space.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
     out = model(batch)
     assert seen == batch.available.sum(dim=0).tolist()
     assert (out.tokens[~batch.available] == 0).all()
@@ -144,4 +158,4 @@ def test_options_change_a_config() -> None:
 def test_a_setting_for_an_unknown_modality_is_refused(field: str, value: str | Path) -> None:
     sentence = rf"model\.{field} names 'rbg' \(did you mean 'rgb'\?\), .*: it has rgb, depth"
     with pytest.raises(ValueError, match=sentence):
-        build_classifier(("rgb", "depth"), 3, **{field: {"rbg": value}})
+        build_classifier(("rgb", "depth"), 3, config=ClassifierConfig(**{field: {"rbg": value}}))

@@ -9,11 +9,32 @@ import safetensors.torch
 import timm
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
+from actionmae.core.modality import ModalitySpec
+from actionmae.core.normalization import IMAGENET_MEAN, IMAGENET_STD
+from actionmae.nn.config import ClassifierConfig
+from actionmae.nn.frames import nearest_available
+from actionmae.nn.modality_encoder import build_modality_encoder
+from actionmae.nn.registry import find_encoder, register_encoder
 from actionmae.nn.signal_encoder import FeatureEncoder, JointEncoder, SignalEncoder, velocities
-from actionmae.nn.space_encoder import SpaceEncoder, SpaceTimeEncoder, nearest_available
+from actionmae.nn.space_time_encoder import SpaceTimeEncoder
 
 SMALL: dict[str, Any] = {"name": "test_resnet", "embed_dim": 16, "frame_shape": (3, 16, 16)}
+
+
+def frames_of(shape: tuple[int, ...], encoder: str) -> ModalitySpec:
+    return ModalitySpec(name="rgb", letter="R", kind="frames", shape=shape, value="color", encoder=encoder)
+
+
+def space_encoder(
+    *, name: str, embed_dim: int, frame_shape: tuple[int, ...], weights: Path | None = None, **options: Any
+) -> nn.Module:
+    """As a model gets it, by name."""
+    spec = frames_of(frame_shape, name)
+    given = {} if weights is None else {"rgb": weights}
+    config = ClassifierConfig(embed_dim=embed_dim, num_heads=2, weights=given, **options)
+    return find_encoder(name, spec).build(spec, config)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +47,7 @@ SMALL: dict[str, Any] = {"name": "test_resnet", "embed_dim": 16, "frame_shape": 
     ],
 )
 def test_every_network_gives_one_vector_a_frame(name: str, shape: tuple[int, ...]) -> None:
-    encoder = SpaceEncoder(name=name, embed_dim=16, frame_shape=shape).eval()
+    encoder = space_encoder(name=name, embed_dim=16, frame_shape=shape).eval()
     frames = torch.randn(2, 3, *shape)
     available = torch.tensor([[True, False, True], [False, False, True]])
     features = encoder(frames.masked_fill(~available[..., None, None, None], torch.nan), frame_available=available)
@@ -39,7 +60,7 @@ def test_every_network_gives_one_vector_a_frame(name: str, shape: tuple[int, ...
 def test_the_paper_s_networks_are_built(name: str) -> None:
     """On the meta device, so that nothing is computed."""
     with torch.device("meta"):
-        encoder = SpaceEncoder(name=name, embed_dim=512, frame_shape=(3, 32, 32))
+        encoder = space_encoder(name=name, embed_dim=512, frame_shape=(3, 32, 32))
         assert encoder(torch.zeros(1, 2, 3, 32, 32)).shape == (1, 2, 512)
     assert isinstance(encoder.project, nn.Identity) == name.startswith("resnet")
 
@@ -65,24 +86,86 @@ def test_three_channels_only_for_whole_clips() -> None:
         SpaceTimeEncoder(embed_dim=16, frame_shape=(2, 16, 16))
 
 
-@pytest.mark.parametrize("name", ["test_resnet", "grid_cnn"])
+@pytest.mark.parametrize("name", ["test_resnet", "test_efficientnet", "grid_cnn", "r2plus1d_18"])
 def test_norms(name: str) -> None:
     frames = torch.randn(2, 3, 3, 16, 16)
     kinds: dict[str, set[type]] = {}
     for norm in ("batch", "frozen", "group"):
-        encoder = SpaceEncoder(**SMALL | {"name": name}, norm=norm).train()
+        encoder = space_encoder(**SMALL | {"name": name}, norm=norm).train()
         before = {key: value.clone() for key, value in encoder.state_dict().items()}
         encoder(frames)
         changed = [key for key, value in encoder.state_dict().items() if not torch.equal(value, before[key])]
         assert bool(changed) == (norm == "batch"), changed
         kinds[norm] = {type(module) for module in encoder.modules()}
     assert nn.GroupNorm in kinds["group"]
-    assert not any(issubclass(kind, nn.BatchNorm2d) for kind in kinds["frozen"] | kinds["group"])
+    assert not any(issubclass(kind, _BatchNorm) for kind in kinds["frozen"] | kinds["group"])
+
+
+@pytest.mark.parametrize("name", ["test_resnet", "test_efficientnet", "r2plus1d_18"])
+def test_frozen_norms_compute_what_batch_norm_computes_in_eval_mode(name: str) -> None:
+    frames = torch.randn(2, 3, 3, 16, 16)
+    torch.manual_seed(3)
+    plain = space_encoder(**SMALL | {"name": name}).train()
+    plain(frames)  # statistics that are not the initial ones
+    frozen = space_encoder(**SMALL | {"name": name}, norm="frozen").train()
+    state = plain.state_dict()
+    frozen.load_state_dict({key: value for key, value in state.items() if "num_batches_tracked" not in key})
+    torch.testing.assert_close(frozen(frames), plain.eval()(frames), atol=1e-4, rtol=1e-4)
+
+
+def test_group_norm_needs_something_to_replace() -> None:
+    with pytest.raises(ValueError, match=r"model.norm is 'group' but test_vit has no BatchNorm: leave model.norm at"):
+        space_encoder(**SMALL | {"name": "test_vit", "frame_shape": (3, 32, 32)}, norm="group")
+
+
+@pytest.mark.parametrize(("name", "mean", "std"), [("vit_tiny_patch16_224", (0.5,) * 3, (0.5,) * 3)])
+def test_frames_reach_a_network_as_its_weights_were_trained(name: str, mean: Any, std: Any) -> None:
+    pixels = torch.rand(1, 2, 3, 32, 32)
+    view = (1, 1, 3, 1, 1)
+    ours = (pixels - torch.tensor(IMAGENET_MEAN).view(view)) / torch.tensor(IMAGENET_STD).view(view)
+    theirs = (pixels - torch.tensor(mean).view(view)) / torch.tensor(std).view(view)
+    for normalization, wanted in (("weights", theirs), ("imagenet", ours)):
+        sizes = SMALL | {"name": name, "frame_shape": (3, 32, 32)}
+        encoder = space_encoder(**sizes, normalization=normalization)
+        seen: list[Tensor] = []
+        encoder.network.forward = lambda x, seen=seen: seen.append(x) or torch.zeros(len(x), 192)
+        encoder(ours)
+        torch.testing.assert_close(seen[0].unflatten(0, (1, 2)), wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_a_user_s_encoder_goes_in_by_name() -> None:
+    class Means(nn.Module):
+        streamable = True
+
+        def forward(self, frames: Tensor, *, frame_available: Tensor | None = None) -> Tensor:
+            return frames.flatten(2).mean(dim=2, keepdim=True).expand(-1, -1, 16)
+
+    @register_encoder("means of frames", kinds=("frames",))
+    def build(spec: ModalitySpec, config: ClassifierConfig) -> nn.Module:
+        assert (spec.name, config.embed_dim) == ("rgb", 16)
+        return Means()
+
+    spec, config = frames_of((3, 8, 8), "means of frames"), ClassifierConfig(embed_dim=16, num_heads=2)
+    encoder = build_modality_encoder(spec, config).eval()
+    assert encoder.streamable
+    assert encoder(torch.randn(2, 4, 3, 8, 8)).shape == (2, 16)
+    with pytest.raises(ValueError, match="encoder 'means of frames' is already registered: choose another name"):
+        register_encoder("means of frames", kinds=("frames",))(build)
+
+
+def test_who_can_be_streamed() -> None:
+    config = ClassifierConfig(embed_dim=16, num_heads=2)
+    whole = build_modality_encoder(frames_of((3, 16, 16), "r2plus1d_18"), config)
+    single = build_modality_encoder(frames_of((3, 16, 16), "grid_cnn"), config)
+    assert (whole.streamable, single.streamable) == (False, True)
+    assert whole.eval().encode_frames(torch.randn(2, 4, 3, 16, 16)).shape == (2, 1, 16)
 
 
 def test_unknown_networks_are_refused_with_similar_ones() -> None:
-    with pytest.raises(ValueError, match=r"unknown space encoder 'resnet_34' \(similar: .+\): give r2plus1d_18 or any"):
-        SpaceEncoder(**SMALL | {"name": "resnet_34"})
+    with pytest.raises(
+        ValueError, match=r"unknown space encoder 'resnet_34' \(similar: .+\): give a registered encoder or"
+    ):
+        space_encoder(**SMALL | {"name": "resnet_34"})
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +188,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.mark.parametrize("name", ["good.pth", "good.safetensors"])
 def test_a_local_file_gives_its_network_s_features(weights: dict[str, Path], name: str) -> None:
-    encoder = SpaceEncoder(**SMALL | {"embed_dim": 96}, weights=weights[name]).eval()
+    encoder = space_encoder(**SMALL | {"embed_dim": 96}, weights=weights[name], normalization="imagenet").eval()
     torch.manual_seed(7)
     original = timm.create_model("test_resnet").eval()
     frames = torch.randn(1, 2, 3, 16, 16)
@@ -113,7 +196,7 @@ def test_a_local_file_gives_its_network_s_features(weights: dict[str, Path], nam
     torch.testing.assert_close(encoder(frames)[0], wanted, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("network", [SpaceEncoder, SpaceTimeEncoder])
+@pytest.mark.parametrize("network", ["test_resnet", "r2plus1d_18"])
 @pytest.mark.parametrize(
     ("name", "error", "sentence"),
     [
@@ -126,20 +209,19 @@ def test_a_local_file_gives_its_network_s_features(weights: dict[str, Path], nam
     ],
 )
 def test_a_wrong_file_is_one_sentence(
-    weights: dict[str, Path], network: type[nn.Module], name: str, error: type[Exception], sentence: str
+    weights: dict[str, Path], network: str, name: str, error: type[Exception], sentence: str
 ) -> None:
-    options = SMALL if network is SpaceEncoder else {key: SMALL[key] for key in ("embed_dim", "frame_shape")}
     with pytest.raises(error, match=sentence) as caught:
-        network(**options, weights=weights.get(name, Path("nowhere.pth")))
+        space_encoder(**SMALL | {"name": network}, weights=weights.get(name, Path("nowhere.pth")))
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("options", [{"pretrained": True}, {"weights": Path("a.pth")}])
 def test_what_cannot_take_pretrained_weights_says_so(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="norm 'group' cannot take BatchNorm's pretrained weights: use norm 'frozen'"):
-        SpaceEncoder(**SMALL, norm="group", **options)
+        space_encoder(**SMALL, norm="group", **options)
     with pytest.raises(ValueError, match="grid_cnn has no pretrained weights: train it from scratch"):
-        SpaceEncoder(**SMALL | {"name": "grid_cnn"}, **options)
+        space_encoder(**SMALL | {"name": "grid_cnn"}, **options)
 
 
 class OfflineError(Exception):
@@ -152,7 +234,7 @@ def test_pretrained_without_a_network_is_one_sentence(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(timm, "create_model", fail)
     with pytest.raises(OSError, match=re.escape("weights of test_resnet cannot be had (no route to host): go online")):
-        SpaceEncoder(**SMALL, pretrained=True)
+        space_encoder(**SMALL, pretrained=True)
     from torchvision.models.video import R2Plus1D_18_Weights
 
     monkeypatch.setattr(R2Plus1D_18_Weights, "get_state_dict", fail)
@@ -188,6 +270,6 @@ def test_vectors_of_windows_and_features(kind: type[nn.Module], shape: tuple[int
 
 def test_one_frame_alone_can_be_trained_on() -> None:
     """Its last feature map is 1 × 1: BatchNorm has one value per channel."""
-    encoder = SpaceEncoder(**SMALL | {"name": "grid_cnn", "frame_shape": (3, 8, 8)}).train()
+    encoder = space_encoder(**SMALL | {"name": "grid_cnn", "frame_shape": (3, 8, 8)}).train()
     encoder(torch.randn(1, 1, 3, 8, 8)).sum().backward()
     assert all(value.isfinite().all() for value in encoder.state_dict().values())

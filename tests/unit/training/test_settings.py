@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from actionmae.methods import MethodConfig
+from actionmae.methods import PlainConfig
 from actionmae.nn.config import ClassifierConfig
 from actionmae.training.config import DataConfig, OptimConfig
 from actionmae.training.engine import EngineConfig
@@ -22,7 +22,7 @@ def test_settings_come_back_from_yaml_as_they_were(tmp_path: Path) -> None:
             val_subjects=("7", 8),
         ),
         model=ClassifierConfig(weights={"rgb": Path("w.pth")}, encoders={"depth": "grid_cnn"}),
-        method=MethodConfig(name="plain", label_smoothing=0.0),
+        method=PlainConfig(label_smoothing=0.0),
         optim=OptimConfig(lr=1e-5, clip_norm=1.0),
         engine=EngineConfig(seed=3, threads=2),
         init=(Path("a"), Path("b")),

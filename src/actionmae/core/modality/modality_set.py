@@ -44,9 +44,9 @@ class ModalitySet:
         return tuple(spec.name for spec in self._specs)
 
     @property
-    def letters(self) -> str:
-        """Letters in order, for example "RDI"."""
-        return "".join(spec.letter for spec in self._specs)
+    def letters(self) -> tuple[str, ...]:
+        """Letters in order, for example ("R", "D", "I")."""
+        return tuple(spec.letter for spec in self._specs)
 
     def index(self, name: str) -> int:
         """Position (slot) of a modality.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -45,7 +46,7 @@ class ModalitySpec:
 
     Attributes:
         name: The manifest's column and the key in `ClipBatch.clips`; a Python identifier.
-        letter: One capital letter, unique in a `ModalitySet` ("R+D").
+        letter: One capital letter, or a letter and a number up to 99; unique in a `ModalitySet` ("R+D", "A1+A2").
         kind: frames (images), joints (3-D skeletons), signal (samples in windows), features (somebody's vectors).
         shape: Of one frame as the network sees it. frames (C, H, W), C after conversion; joints (P, J, 3);
             signal (C, L), L samples in each window; features (C,).
@@ -79,8 +80,11 @@ class ModalitySpec:
             raise ValueError(
                 f"modality name {self.name!r} is not an identifier: use letters, digits and '_', as in 'rgb'"
             )
-        if len(self.letter) != 1 or not ("A" <= self.letter <= "Z"):
-            raise ValueError(f"modality {self.name!r} has letter {self.letter!r}: give one capital letter A–Z")
+        if not re.fullmatch("[A-Z][0-9]{0,2}", self.letter):
+            raise ValueError(
+                f"modality {self.name!r} has letter {self.letter!r}: give one capital letter A–Z, or a letter and a "
+                "number as in A2"
+            )
         if self.kind not in _SHAPES:
             raise ValueError(f"modality {self.name!r} has kind {self.kind!r}: choose one of {', '.join(_SHAPES)}")
         wanted = _SHAPES[self.kind]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from actionmae.core.modality import ModalitySpec
 from actionmae.data.cell import Cell
 from actionmae.data.reading.alignment import Alignment
+from actionmae.data.reading.complaints import describe_complaints, ffmpeg_complaints
 from actionmae.data.reading.image_folder import ImageFolder
 from actionmae.data.reading.readers import FrameReader, frame_times, frames_of, open_reader
 
@@ -57,6 +58,7 @@ class ClipFacts:
         unreadable: Why, by modality.
         flat: Images of one value everywhere and images in all, by modality; only where there are some.
         lost: Numbers of missing images, by modality; only where there are some.
+        damaged: What is wrong with a video that can be read, by modality.
         lengths: Of the recordings without a clock; "clocks" is what those with one have in common.
         no_moment: Why the clocks do not fit each other, or empty.
         shared: Fraction of the recordings with clocks that lies in the clip, the largest of them.
@@ -66,6 +68,7 @@ class ClipFacts:
     unreadable: dict[str, str] = dataclasses.field(default_factory=dict)
     flat: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
     lost: dict[str, list[int]] = dataclasses.field(default_factory=dict)
+    damaged: dict[str, str] = dataclasses.field(default_factory=dict)
     lengths: dict[str, Length] = dataclasses.field(default_factory=dict)
     no_moment: str = ""
     shared: float = 1.0
@@ -78,11 +81,14 @@ def read_clip(clip: ClipFiles) -> ClipFacts:
     for name, cell in clip.files.items():
         spec = clip.specs[name]
         try:
-            reader = open_reader(cell, spec)
-            flat = _flat(reader, spec)
+            with ffmpeg_complaints() as complaints:
+                reader = open_reader(cell, spec)
+                flat = _flat(reader, spec)
         except (ValueError, OSError) as error:
             facts.unreadable[name] = str(error)
             continue
+        if complaints:
+            facts.damaged[name] = describe_complaints(complaints)
         if flat:
             facts.flat[name] = flat, reader.num_frames
         if isinstance(reader, ImageFolder) and reader.lost:

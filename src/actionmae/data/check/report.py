@@ -16,7 +16,7 @@ class Finding:
 
     Attributes:
         level: "error" = training would fail or mislead; "warning" = look at it.
-        kind: unreadable, no_recording, no_label, no_split, untrained_class, untrained_modality, flat_frames,
+        kind: unreadable, damaged, no_recording, no_label, no_split, untrained_class, untrained_modality, flat_frames,
             lost_frames, clocks, durations, fps, subject_in_both_splits, similar_classes, repeated_recording, letters,
             encoder, mirror.
         sample: The clip, or empty.

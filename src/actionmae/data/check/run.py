@@ -81,6 +81,8 @@ def _of_clip(facts: ClipFacts) -> Iterator[Finding]:
         yield finding(level, "flat_frames", f" {name}: {flat} of {total} frames have one value everywhere", name)
     for name, lost in facts.lost.items():
         yield finding("warning", "lost_frames", f" {name}: the folder lacks {describe_lost(lost)}", name)
+    for name, words in facts.damaged.items():
+        yield finding("warning", "damaged", f" {name}: {words}: some frames are altered or left out", name)
     if facts.no_moment:
         yield finding("error", "clocks", f": {facts.no_moment}")
     if facts.shared < _SHARED:

@@ -12,6 +12,7 @@ from actionmae.data.cell import Cell
 from actionmae.data.manifest import ClipRow
 from actionmae.data.prepare.crop_source import CropSource
 from actionmae.data.prepare.transcode import is_current, is_ready, transcode, write_flow
+from actionmae.data.reading.complaints import describe_complaints, ffmpeg_complaints
 from actionmae.data.reading.image_folder import ImageFolder, describe_lost
 from actionmae.data.reading.readers import FrameReader, frames_of, open_reader
 from actionmae.data.reading.video import VideoReader
@@ -94,11 +95,14 @@ def prepare_clip(job: Job) -> tuple[ClipRow, list[Problem]]:
     files, problems = {}, []
     for name, cell in job.row.files.items():
         try:
-            files[name] = _prepare_file(job, name, cell)
+            with ffmpeg_complaints() as complaints:
+                files[name] = _prepare_file(job, name, cell)
         except (ValueError, OSError) as error:
             problems.append(_problem(job, name, error))
         else:
             problems += _lost(job, name, cell)
+            if complaints:
+                problems.append(_damaged(job, name, cell, complaints))
     if job.flow and "rgb" in files and "flow" not in files:
         try:
             files["flow"] = _derive_flow(job, files["rgb"])
@@ -123,6 +127,15 @@ def _lost(job: Job, modality: str, cell: Cell) -> list[Problem]:
     lost = ImageFolder(cell, spec.value).lost if spec.kind == "frames" and cell.path.is_dir() else []
     reason = f"{cell} lacks {describe_lost(lost)}: copy it again; what is there was used"
     return [Problem(sample=job.row.sample, modality=modality, reason=reason)] if lost else []
+
+
+def _damaged(job: Job, modality: str, cell: Cell, complaints: list[str]) -> Problem:
+    """A video with frames altered or left out; what was made of it counts as old, so that the next call tries again."""
+    target = job.target(modality)
+    if target.exists():
+        os.utime(target, (0, 0))
+    reason = f"{cell} is damaged ({describe_complaints(complaints)}): copy it again; what can be read was used"
+    return Problem(sample=job.row.sample, modality=modality, reason=reason)
 
 
 def _prepare_file(job: Job, name: str, cell: Cell) -> Cell:

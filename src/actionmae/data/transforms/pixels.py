@@ -12,9 +12,7 @@ from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
 from actionmae.core.modality import ModalitySpec
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+from actionmae.core.normalization import IMAGENET_MEAN, IMAGENET_STD
 
 _LUMA = (0.299, 0.587, 0.114)
 _NO_READING = 256  # row of the JET table that stands for depth 0

@@ -16,6 +16,7 @@ from actionmae.data.check.run import check_manifest
 from actionmae.data.layouts import load_layout
 from actionmae.data.manifest import write_manifest
 from actionmae.data.prepare.video_writer import write_color_video, write_depth_video
+from helpers.damage import punch_hole, write_dependent_frames
 from helpers.rows import clip_row
 
 
@@ -38,6 +39,17 @@ def manifest(tmp_path: Path) -> Path:
 def test_a_sound_manifest_has_no_findings(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(manifest), "--workers", "2"]) == 0
     assert "0 errors, 0 warnings" in capsys.readouterr().out
+
+
+def test_a_hole_in_a_video_is_found(manifest: Path, tmp_path: Path) -> None:
+    """FFmpeg passes over the zeros: frames are altered, and none of them is unreadable."""
+    write_dependent_frames(tmp_path / "c0.avi")
+    before = {finding.kind for finding in check_manifest(manifest).findings}
+    punch_hole(tmp_path / "c0.avi", 1000)
+    (found,) = (each for each in check_manifest(manifest).findings if each.kind not in before)
+    assert (found.level, found.kind, found.sample, found.modality) == ("warning", "damaged", "clip0", "rgb")
+    assert "clip0 rgb: FFmpeg reports" in found.text
+    assert found.text.endswith("some frames are altered or left out")
 
 
 def test_every_fault_is_found(manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

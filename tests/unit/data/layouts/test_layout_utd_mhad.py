@@ -42,7 +42,7 @@ def test_the_real_data_set_is_complete(recordings: Path, caplog: pytest.LogCaptu
 def test_specs_make_a_modality_set() -> None:
     layout = load_layout("utd_mhad")
     modalities = ModalitySet(layout.specs.values())
-    assert modalities.letters == "DSA"
+    assert modalities.letters == ("D", "S", "A")
     assert modalities["skeleton"].shape == (1, 20, 3)
     assert len(layout.classes) == 27
 

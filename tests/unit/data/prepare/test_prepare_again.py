@@ -17,6 +17,7 @@ from actionmae.data.prepare.out_folder import Settings, require_settings
 from actionmae.data.prepare.run import PrepareReport, prepare
 from actionmae.data.prepare.video_writer import write_color_video, write_gray_video
 from actionmae.data.reading.readers import open_reader
+from helpers.damage import punch_hole, write_dependent_frames
 
 
 def _write(folder: Path, level: int, *, size: tuple[int, int] = (64, 96), name: str = "rgb.mkv") -> Path:
@@ -173,6 +174,24 @@ def test_a_broken_frame_of_a_file_that_stays_is_found(raw: Path, tmp_path: Path)
     report = _prepare(raw, tmp_path / "out")
     assert [(problem.sample, problem.modality) for problem in report.problems] == [("wave_take0", "ir")]
     assert "frame 2" in report.problems[0].reason
+
+
+def test_a_video_with_a_hole_is_told_until_it_is_copied_again(raw: Path, tmp_path: Path) -> None:
+    video = raw / "wave" / "take0" / "rgb.mkv"
+    write_dependent_frames(video.with_suffix(".avi"))
+    video.with_suffix(".avi").rename(video)
+    sound = punch_hole(video, 1000)
+    for _ in range(2):
+        report = _prepare(raw, tmp_path / "out")
+        (problem,) = report.problems
+        assert (problem.sample, problem.modality) == ("wave_take0", "rgb")
+        assert "rgb.mkv is damaged (FFmpeg reports " in problem.reason
+        assert "copy it again; what can be read was used" in problem.reason
+        assert report.num_files == {"rgb": 3, "ir": 3}
+    video.write_bytes(sound)
+    report = _prepare(raw, tmp_path / "out")
+    assert report.problems == ()
+    assert open_reader(read_manifest(report.manifest).rows[0].files["rgb"], resolve("rgb")).num_frames == 30
 
 
 def test_a_shard_without_clips_is_no_error(raw: Path, tmp_path: Path) -> None:

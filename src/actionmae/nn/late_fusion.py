@@ -1,0 +1,156 @@
+"""Late fusion of separately trained specialists: the log-probabilities of whatever is present are added.
+
+It costs the same encoders as one model and needs no training for missing sensors: the yardstick for every method.
+
+Legend: B batch, M modality, K classes.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, cast
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from actionmae.core.modality import ModalitySet
+from actionmae.core.tensors import ClassifierOutput, ClipBatch, check_visible
+from actionmae.nn.architectures import SavedModel, find_architecture
+from actionmae.nn.parts import Part
+
+
+class LateFusion(SavedModel):
+    """Specialists side by side: log p(class) = Σ_m w_m log p_m(class)^{1/t_m} + constant, over the visible m.
+
+    A slot's token is its specialist's log-probabilities [K], so a subset costs no more than one sum.
+
+    Args:
+        specialists: Models of one modality each, with the same classes in the same order; their order is the slots'.
+        weights: [M] w, at least 0; None = 1 each.
+        temperatures: [M] t, above 0; None = 1 each.
+
+    Raises:
+        ValueError: If there is none, one reads several modalities or one that another reads, classes differ, or a
+            weight or temperature is out of range.
+    """
+
+    architecture: ClassVar[str] = "late_fusion"
+    weights: Tensor
+    temperatures: Tensor
+
+    def __init__(
+        self,
+        specialists: Sequence[SavedModel],
+        *,
+        weights: Sequence[float] | None = None,
+        temperatures: Sequence[float] | None = None,
+    ) -> None:
+        super().__init__()
+        if not specialists:
+            raise ValueError("no specialist was given: give at least one model of a single modality")
+        for each in specialists:
+            if len(each.modalities) > 1:
+                raise ValueError(
+                    f"a specialist reads {', '.join(each.modalities.names)}: late fusion joins models of one modality"
+                )
+            if each.classes != specialists[0].classes:
+                names = f"{each.modalities.names[0]} and {specialists[0].modalities.names[0]}"
+                raise ValueError(f"the specialists of {names} have different classes: train them with the same ones")
+        self.modalities = ModalitySet([each.modalities[0] for each in specialists])
+        self.classes = specialists[0].classes
+        self.specialists = nn.ModuleList(specialists)
+        for name, values, low in (("weights", weights, 0.0), ("temperatures", temperatures, 1e-6)):
+            numbers = torch.tensor([1.0] * len(specialists) if values is None else list(values))
+            if len(numbers) != len(specialists) or not (numbers.isfinite() & (numbers >= low)).all():
+                raise ValueError(
+                    f"{name} are {numbers.tolist()}: give {len(specialists)} finite numbers of at least {low}"
+                )
+            self.register_buffer(name, numbers)
+
+    def forward(self, batch: ClipBatch, visible: Bool[Tensor, "B M"] | None = None) -> ClassifierOutput:
+        """Encode what exists, add what is visible.
+
+        Raises:
+            ValueError: If a row has no visible modality.
+        """
+        visible = batch.available if visible is None else visible & batch.available
+        tokens = self.encode(batch)
+        logits = self.classify(*self.reconstruct(tokens, visible))
+        return ClassifierOutput(logits=logits, tokens=tokens, reconstructed=None, visible=visible)
+
+    def encode(self, batch: ClipBatch) -> Float[Tensor, "B M K"]:
+        """Each specialist's log-probabilities of the clips that it can read; zero elsewhere."""
+        columns = []
+        for slot, specialist in enumerate(self._each()):
+            have = batch.available[:, slot : slot + 1]
+            own = _only(batch, self.modalities.names[slot], have)
+            out = torch.zeros(len(batch), len(self.classes), device=have.device)
+            rows = have[:, 0].nonzero().flatten()
+            if len(rows):
+                filled = specialist.reconstruct(specialist.encode(own)[rows], have[rows])
+                logits = specialist.classify(*filled).float()
+                out = out.index_copy(0, rows, (logits / self.temperatures[slot]).log_softmax(dim=1))
+            columns.append(out)
+        return torch.stack(columns, dim=1)
+
+    def reconstruct(
+        self, tokens: Float[Tensor, "B M K"], visible: Bool[Tensor, "B M"]
+    ) -> tuple[Float[Tensor, "B M K"], Bool[Tensor, "B M"]]:
+        """Nothing is rebuilt.
+
+        Raises:
+            ValueError: If a row has no visible modality.
+        """
+        if not torch.compiler.is_compiling():
+            check_visible(visible)
+        return torch.where(visible[:, :, None], tokens, 0.0), visible
+
+    def classify(self, tokens: Float[Tensor, "B M K"], filled: Bool[Tensor, "B M"]) -> Float[Tensor, "B K"]:
+        """The weighted sum of the log-probabilities that are there: logits of their product."""
+        return torch.where(filled[:, :, None], tokens * self.weights[:, None], 0.0).sum(dim=1)
+
+    def parts(self) -> list[Part]:
+        """Those of the specialists."""
+        return [
+            Part(
+                role=part.role,
+                modality=part.modality or self.modalities.names[slot],
+                prefix=f"specialists.{slot}.{part.prefix}",
+                settings=part.settings,
+                only_for=part.only_for,
+            )
+            for slot, specialist in enumerate(self._each())
+            for part in specialist.parts()
+        ]
+
+    def to_config(self) -> dict[str, Any]:
+        """The architecture of each specialist, in order; weights and temperatures are tensors of the state dict."""
+        return {
+            "specialists": [{"architecture": each.architecture, "config": each.to_config()} for each in self._each()]
+        }
+
+    def _each(self) -> Iterable[SavedModel]:
+        return cast("Iterable[SavedModel]", self.specialists)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], *, modalities: ModalitySet, classes: Sequence[str]) -> "LateFusion":
+        """The model that `to_config` describes, with fresh weights."""
+        return cls(
+            [
+                find_architecture(each["architecture"]).from_config(
+                    each["config"], modalities=ModalitySet([spec]), classes=classes
+                )
+                for spec, each in zip(modalities, config["specialists"], strict=True)
+            ]
+        )
+
+
+def _only(batch: ClipBatch, name: str, have: Bool[Tensor, "B 1"]) -> ClipBatch:
+    """The batch as a model of one modality sees it."""
+    return ClipBatch(
+        clips={key: clip for key, clip in batch.clips.items() if key == name},
+        available=have,
+        labels=batch.labels,
+        sample_ids=batch.sample_ids,
+        frame_available={key: mask for key, mask in batch.frame_available.items() if key == name},
+        person_available={key: mask for key, mask in batch.person_available.items() if key == name},
+    )
