@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 
 from actionmae.cli.arguments import parse, sentence, summary
+from actionmae.cli.join import join
 from actionmae.cli.models import demo, embed, evaluate, predict, report, train
 from actionmae.cli.recordings import check, prepare
 
 VERBS: dict[str, Callable[..., int | None]] = {
-    verb.__name__: verb for verb in (demo, prepare, check, train, evaluate, report, predict, embed)
+    verb.__name__: verb for verb in (demo, prepare, check, train, join, evaluate, report, predict, embed)
 }
 
 

@@ -90,8 +90,10 @@ def check_labels(rows: Sequence[ClipRow], classes: Sequence[str]) -> None:
             )
 
 
-def split_rows(manifest: Manifest, *, protocol: str, split: str) -> tuple[ClipRow, ...]:
-    """The rows of one split: train, val, test, or all.
+def split_rows(
+    manifest: Manifest, *, protocol: str, split: str, val_subjects: Sequence[str] = ()
+) -> tuple[ClipRow, ...]:
+    """The rows of one split: train, val, test, or all; `val_subjects` as in `split_manifest`.
 
     Raises:
         ValueError: If the split is unknown or the protocol does not fit.
@@ -100,7 +102,7 @@ def split_rows(manifest: Manifest, *, protocol: str, split: str) -> tuple[ClipRo
         return manifest.rows
     if split not in SPLITS:
         raise ValueError(f"split is {split!r}: choose train, val, test or all")
-    rows: tuple[ClipRow, ...] = getattr(split_manifest(manifest, protocol), split)
+    rows: tuple[ClipRow, ...] = getattr(split_manifest(manifest, protocol, val_subjects), split)
     return rows
 
 

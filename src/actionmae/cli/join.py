@@ -1,0 +1,38 @@
+"""The verb join: specialists into one model."""
+
+from pathlib import Path
+
+
+def join(
+    models: list[str],
+    *,
+    out: Path,
+    fit: Path | None = None,
+    protocol: str = "split",
+    split: str = "val",
+    val_subjects: list[str] | None = None,
+) -> None:
+    """Join models of one modality each into one that adds the log-probabilities of whichever are present.
+
+    Args:
+        models: MODALITY=FOLDER each, by letter or name, for example D=runs/depth/model S=runs/skeleton/model
+        out: The new model folder.
+        fit: Manifest with clips on which a weight and a temperature of each modality are fitted; without it all are 1.
+        protocol: "split" = that manifest's split column; otherwise a data set's rule, as in utd_mhad/cross-subject.
+        split: Which clips to fit on; none that a specialist was trained on.
+        val_subjects: Training subjects that were held out for validation.
+    """
+    from actionmae.inference.join import join_specialists
+
+    folders: dict[str, Path] = {}
+    for item in models:
+        name, equals, folder = item.partition("=")
+        if not equals or not name or not folder or name in folders:
+            raise ValueError(
+                f"{item!r} cannot be used: give each modality once as name=folder, as in D=runs/depth/model"
+            )
+        folders[name] = Path(folder)
+    written = join_specialists(
+        folders, out, manifest=fit, protocol=protocol, split=split, val_subjects=val_subjects or ()
+    )
+    print(f"model: {written}")
