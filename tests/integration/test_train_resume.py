@@ -3,6 +3,7 @@
 import multiprocessing
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,9 +11,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning.pytorch.utilities import rank_zero_only
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from actionmae.cli import main
 from actionmae.methods import ActionMAEConfig, Supervised
 from actionmae.nn.config import ClassifierConfig
 from actionmae.training.engine import EngineConfig
@@ -274,3 +277,58 @@ def test_resume_with_other_settings_is_refused(tmp_path: Path) -> None:
             ),
             resume=True,
         )
+
+
+def test_sigterm_leaves_a_run_to_resume(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    manifest = write_recordings(tmp_path / "recordings")
+    run_training(manifest, tmp_path / "run", epochs=1)
+    words = ["train", "--config", str(tmp_path / "run" / "config.yaml"), "--run", str(tmp_path / "term")]
+    start = multiprocessing.get_context("fork").Process(
+        target=lambda: sys.exit(main([*words, "--optim.epochs", "5000"])), daemon=True
+    )
+    start.start()
+    checkpoint = tmp_path / "term" / "checkpoints" / "last.ckpt"
+    deadline = time.monotonic() + 60
+    while not checkpoint.exists() and start.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    start.terminate()
+    start.join(60)
+    assert start.exitcode == 143
+    assert "terminated: the same command with --resume true goes on" in capfd.readouterr().err
+    assert not (tmp_path / "term" / "model").exists()
+    done = len((tmp_path / "term" / "metrics.csv").read_text().splitlines()) - 1
+    assert main([*words, "--optim.epochs", str(done + 1), "--resume"]) == 0
+    assert (tmp_path / "term" / "model" / "config.json").is_file()
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda whole: whole[:-100], lambda whole: whole.replace(b"state_dict", b"state_dist")]
+)
+def test_a_damaged_checkpoint_is_one_sentence(tmp_path: Path, spoil: Callable[[bytes], bytes]) -> None:
+    manifest = write_recordings(tmp_path / "recordings")
+    run_training(manifest, tmp_path / "run", epochs=1)
+    checkpoint = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    checkpoint.write_bytes(spoil(checkpoint.read_bytes()))
+    with pytest.raises(ValueError, match=r"last\.ckpt is damaged \([^\n]*\): restore it, or start again"):
+        run_training(manifest, tmp_path / "run", epochs=2, resume=True)
+
+
+@pytest.mark.parametrize(
+    "variables", [{"RANK": "1"}, {"LOCAL_RANK": "1"}, {"SLURM_PROCID": "3"}, {"SLURM_NTASKS": "2", "SLURM_PROCID": "1"}]
+)
+def test_a_rank_that_another_program_left_changes_nothing(
+    tmp_path: Path, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(rank_zero_only, "rank", 1)  # as Lightning has it from the environment
+    manifest = write_recordings(tmp_path / "recordings")
+    model = run_training(manifest, tmp_path / "run", epochs=1)
+    assert (model / "model.safetensors").is_file()
+
+
+def test_several_machines_need_a_launcher(tmp_path: Path) -> None:
+    manifest = write_recordings(tmp_path / "recordings")
+    settings = TrainSettings(data=DataConfig(manifest=manifest), engine=EngineConfig(num_nodes=2, accelerator="cpu"))
+    with pytest.raises(ValueError, match=r"num_nodes is 2, but neither torchrun nor srun has started 2 processes"):
+        train(tmp_path / "run", settings)

@@ -3,9 +3,11 @@
 import io
 import logging
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from actionmae.cli.arguments import parse, sentence, summary
 from actionmae.cli.join import join
@@ -16,12 +18,27 @@ VERBS: dict[str, Callable[..., int | None]] = {
     verb.__name__: verb for verb in (demo, prepare, check, train, join, evaluate, report, predict, embed)
 }
 
+_GOES_ON = {
+    "train": ": the same command with --resume true goes on after the last finished epoch",
+    "prepare": ": the same command goes on where it stopped",
+}
+
+
+class Terminated(BaseException):
+    """SIGTERM has arrived: the verb ends as after Ctrl-C, so that locks, files and processes are left in order."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb; 0 = done, 1 = check found errors, 2 = bad input (one sentence on stderr), 130 = interrupted."""
+    """Run one verb.
+
+    Returns:
+        0 = done, 1 = check found errors, 2 = bad input (one sentence on stderr), 130 = interrupted (Ctrl-C), 143 =
+        terminated (SIGTERM).
+    """
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
+    _print_anything()
     if not words or words[0] in ("-h", "--help"):
         print(_overview())
         return 0
@@ -34,14 +51,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if verb not in VERBS:
         print(f"actionmae: unknown verb {verb!r}: choose one of {', '.join(VERBS)}", file=sys.stderr)
         return 2
-    first = _is_first_process()
-    _log_to_stderr(logging.DEBUG if debug else logging.INFO if first else logging.WARNING)
+    _log_to_stderr(logging.DEBUG if debug else logging.INFO)
     try:
-        with redirect_stdout(sys.stdout if first else io.StringIO()):
+        with _terminable():
             return _run(verb, rest)
-    except KeyboardInterrupt:
-        print(f"actionmae {verb}: interrupted", file=sys.stderr)
-        return 130
+    except (KeyboardInterrupt, Terminated) as stop:
+        how, code = ("interrupted", 130) if isinstance(stop, KeyboardInterrupt) else ("terminated", 143)
+        print(f"actionmae {verb}: {how}{_GOES_ON.get(verb, '')}", file=sys.stderr)
+        return code
     except (ValueError, KeyError, OSError, ImportError) as error:
         if debug:
             raise
@@ -64,10 +81,32 @@ def _run(verb: str, words: list[str]) -> int:
         raise
 
 
-def _is_first_process() -> bool:
-    """Several devices run the command once each; one of them speaks."""
-    ranks = (os.environ.get(name, "0") for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
-    return all(rank == "0" for rank in ranks)
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Raise `Terminated` at SIGTERM."""
+    process = os.getpid()
+
+    def stop(number: int, _: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends the process at once
+        if os.getpid() != process:  # a forked process just ends
+            os.kill(os.getpid(), number)
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _print_anything() -> None:
+    """A terminal that cannot show a character, such as Δ, gets a question mark instead of ending the verb."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 class _Stderr(logging.StreamHandler):  # type: ignore[type-arg]  # generic in the stubs only

@@ -1,6 +1,7 @@
 """The verbs about models: train, score, compare and use them."""
 
 import json as json_format
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -43,9 +44,16 @@ def train(settings: "TrainSettings", *, run: Path, resume: bool = False, overwri
         resume: Go on from the last checkpoint, if there is one.
         overwrite: Replace an earlier run in this folder, as soon as the new one has finished an epoch.
     """
+    from actionmae.core.process_group import is_first_process
+
+    first = is_first_process(settings.engine.num_processes)
+    if not first:  # several devices run the command once each; one of them speaks
+        logging.getLogger("actionmae").setLevel(logging.WARNING)
     from actionmae.training.train import train as run_training
 
     folder = run_training(run, settings, resume=resume, overwrite=overwrite)
+    if not first:
+        return
     table = folder.parent / "robustness.json"
     if table.is_file():
         from actionmae.evaluation.table import RobustnessTable

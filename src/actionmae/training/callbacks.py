@@ -1,6 +1,8 @@
 """What happens after each epoch: validation, metrics, checkpoints."""
 
 import logging
+import signal
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -149,6 +151,19 @@ class EpochEnd(Callback):
             for loss, step, moment in self.points:
                 self.writer.add_scalar("step/loss", loss, step, walltime=moment)
             self.points.clear()
+
+
+class KeepSigterm(Callback):
+    """SIGTERM means what it meant before: Lightning would finish the batch and return as if training were over."""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Lightning has not yet taken its place."""
+        self.handler = signal.getsignal(signal.SIGTERM)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Now it has."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self.handler)
 
 
 def log_missing_rates(means: Mapping[str, float], names: Sequence[str]) -> None:

@@ -58,9 +58,14 @@ class EngineConfig:
             raise ValueError(f"engine.seed is {self.seed}: give 0 or more")
 
     @property
+    def num_processes(self) -> int | None:
+        """How many processes train; None = one on each GPU of the machine, however many there are."""
+        return None if self.devices == -1 else self.devices * self.num_nodes
+
+    @property
     def parallel(self) -> bool:
         """Whether more than one process trains."""
-        return self.devices != 1 or self.num_nodes > 1
+        return self.num_processes != 1
 
     def trainer_options(self) -> dict[str, Any]:
         """Keywords for `lightning.Trainer`; loops, logs and checkpoints are this package's own callbacks."""

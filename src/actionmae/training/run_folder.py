@@ -91,7 +91,7 @@ class RunFolder:
     @property
     def begun(self) -> bool:
         """Whether there is a result or a checkpoint."""
-        return self.finished or self.last.is_file()
+        return self.finished or any(self.last.parent.glob("*.ckpt"))
 
     @property
     def trained_epochs(self) -> int:

@@ -4,19 +4,15 @@ import dataclasses
 import functools
 import logging
 import sys
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import lightning.pytorch as pl
 import torch
-from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.utilities import rank_zero_only
 
+from actionmae.core.process_group import is_first_process
 from actionmae.inference.card import model_card
 from actionmae.inference.evaluate import command_line, write_scores
 from actionmae.inference.scoring import ClipScorer, pick_device
@@ -26,10 +22,10 @@ from actionmae.nn.checkpoint import save_model
 from actionmae.nn.space_encoder import SpaceEncoder
 from actionmae.nn.space_time_encoder import SpaceTimeEncoder
 from actionmae.nn.transfer import Initialised, freeze, initialise
-from actionmae.training.callbacks import EpochEnd
+from actionmae.training.checkpoints import read_checkpoint
+from actionmae.training.fit import fit, join_group
 from actionmae.training.loaders import TrainingClips, read_clips, train_loader
 from actionmae.training.module import TrainingModule
-from actionmae.training.progress_bar import ProgressBar
 from actionmae.training.run_folder import RunFolder
 from actionmae.training.settings import TrainSettings
 
@@ -56,7 +52,7 @@ def train(run: Path | str, settings: TrainSettings, *, resume: bool = False, ove
             in the folder.
     """
     folder = RunFolder(Path(run))
-    first = _is_first_process()
+    first = join_group(settings.engine)
     with folder.locked() if first else nullcontext():
         if first:
             folder.check(settings, resume=resume, overwrite=overwrite)
@@ -93,11 +89,6 @@ def _build(settings: TrainSettings, clips: TrainingClips) -> tuple[Method, Initi
     return method, initialised
 
 
-def _is_first_process() -> bool:
-    """Known from the environment before any process group exists (SLURM, torchrun, Lightning's own launcher)."""
-    return int(getattr(rank_zero_only, "rank", 0)) == 0
-
-
 def compile_encoders(network: SavedModel) -> None:
     """Compile the frame encoders, where the time goes. How many rows they get differs from batch to batch."""
     for module in network.modules():
@@ -131,19 +122,19 @@ def _run_stages(
         method.enter(stage, frozen=frozen)
         finished = folder.stage(stage.name)
         if resume and finished.is_file():
-            state = torch.load(finished, map_location="cpu", weights_only=True)["state_dict"]
+            state = read_checkpoint(finished)["state_dict"]
             method.load_state_dict({name.removeprefix("method."): value for name, value in state.items()}, strict=False)
         else:
             log.info("stage %s: %d epochs", stage.name, stage.epochs)
             module = _module(method, stage, first_epoch, clips=clips, settings=settings)
-            _fit(module, folder, clips=clips, settings=settings, resume=resume or first_epoch > 0)
-            if _is_first_process():
+            fit(module, folder, clips=clips, settings=settings, resume=resume or first_epoch > 0)
+            if is_first_process(settings.engine.num_processes):
                 folder.last.replace(finished)
         first_epoch += stage.epochs
     method.begin(last)
     method.enter(last, frozen=frozen)
     module = _module(method, last, first_epoch, clips=clips, settings=settings)
-    _fit(module, folder, clips=clips, settings=settings, resume=resume or first_epoch > 0)
+    fit(module, folder, clips=clips, settings=settings, resume=resume or first_epoch > 0)
 
 
 def _module(
@@ -161,55 +152,6 @@ def _module(
     )
 
 
-def _fit(
-    module: TrainingModule, folder: RunFolder, *, clips: TrainingClips, settings: TrainSettings, resume: bool
-) -> None:
-    """Run Lightning. Afterwards `module` has the last epoch's weights."""
-    engine = settings.engine
-    epoch_end = EpochEnd(folder, settings=settings, clips=clips, resume=resume)
-    with _quiet_lightning():
-        try:
-            trainer = pl.Trainer(
-                max_epochs=module.stage.epochs,
-                gradient_clip_val=module.optim.clip_norm if module.automatic_optimization else None,
-                accumulate_grad_batches=engine.accumulate if module.automatic_optimization else 1,
-                callbacks=[epoch_end, *([ProgressBar()] if engine.progress else [])],
-                logger=False,
-                default_root_dir=folder.path,
-                **engine.trainer_options(),
-            )
-        except MisconfigurationException as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ValueError(f"this machine cannot run engine {engine}: {reason}") from error
-        checkpoint = folder.last if resume and folder.last.is_file() else None
-        try:
-            trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
-        except SystemExit as stop:
-            if trainer.interrupted and isinstance(stop.__context__, KeyboardInterrupt):
-                raise KeyboardInterrupt from None
-            raise
-
-
-@contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    """Its tips, and warnings that do not concern this package's loops."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    with warnings.catch_warnings():
-        for message in (
-            ".*does not have many workers.*",
-            ".*treespec, LeafSpec.*",
-            ".*find_unused_parameters=True.*",
-            ".*bucket view strides.*",
-        ):
-            warnings.filterwarnings("ignore", message=message)
-        try:
-            yield
-        finally:
-            logger.setLevel(level)
-
-
 def _finish(
     network: SavedModel,
     folder: RunFolder,
@@ -221,7 +163,7 @@ def _finish(
     """Choose the weights, score the test clips, write the model folder last."""
     data = settings.data
     if settings.select == "val":
-        network.load_state_dict(torch.load(folder.best, map_location="cpu", weights_only=True))
+        network.load_state_dict(read_checkpoint(folder.best))
     table = None
     if settings.score and clips.splits.test:
         scorer = ClipScorer(clips.splits.test, network, batch_size=data.eval_batch_size, num_workers=data.num_workers)

@@ -1,10 +1,15 @@
 import logging
+import multiprocessing
+import os
+import signal
 import sys
+import time
 
 import pytest
 
 from actionmae.cli import command, main
 from actionmae.cli.command import _Stderr
+from helpers.processes import run_python
 
 
 def test_log_lines_go_where_stderr_is_now(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,17 +23,18 @@ def test_log_lines_go_where_stderr_is_now(capsys: pytest.CaptureFixture[str], mo
     assert capsys.readouterr().out == "hello\n"
 
 
-def test_one_of_several_processes_speaks(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rank_that_another_program_left_silences_nobody(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def report() -> None:
         """Say something."""
         print("done")
 
     monkeypatch.setitem(command.VERBS, "report", report)
+    for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"):
+        monkeypatch.setenv(name, "1")
     assert main(["report"]) == 0
     assert capsys.readouterr().out == "done\n"
-    monkeypatch.setenv("LOCAL_RANK", "1")
-    assert main(["report"]) == 0
-    assert capsys.readouterr().out == ""
 
 
 def test_an_interrupted_verb_says_so(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,3 +58,46 @@ def test_a_killed_worker_is_one_sentence(capsys: pytest.CaptureFixture[str], mon
         "actionmae report: a process that reads clips has ended (DataLoader worker (pid 7) is killed by signal: "
         "Killed), perhaps for want of memory: use fewer num_workers or a smaller batch_size\n"
     )
+
+
+def test_sigterm_is_told_from_success(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def prepare() -> None:
+        """Be terminated."""
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setitem(command.VERBS, "prepare", prepare)
+    assert main(["prepare"]) == 143
+    assert capsys.readouterr().err == "actionmae prepare: terminated: the same command goes on where it stopped\n"
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_forked_process_ends_by_the_signal_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes: list[int | None] = []
+
+    def report() -> None:
+        """Fork."""
+        context = multiprocessing.get_context("fork")
+        begun = context.Event()
+        child = context.Process(target=lambda: begun.set() or time.sleep(60))
+        child.start()
+        begun.wait(60)
+        child.terminate()
+        child.join()
+        codes.append(child.exitcode)
+
+    monkeypatch.setitem(command.VERBS, "report", report)
+    assert main(["report"]) == 0
+    assert codes == [-signal.SIGTERM]
+
+
+def test_a_terminal_without_the_character_gets_a_question_mark() -> None:
+    code = (
+        "from actionmae.cli import command\n"
+        "def report():\n"
+        "    'Say a Greek letter.'\n"
+        "    print('mean Δ 3')\n"
+        "command.VERBS['report'] = report\n"
+        "assert command.main(['report']) == 0"
+    )
+    assert run_python(code, env={"PYTHONIOENCODING": "ascii"}) == "mean ? 3\n"

@@ -1,0 +1,44 @@
+"""Which of several training processes this one is, as torchrun, SLURM or Lightning's own launcher say. No torch.
+
+Their variables are believed only where they describe a group of the size that was asked for; a shell that was opened
+inside a job, or by another program's launcher, has them as well.
+"""
+
+import os
+
+_LAUNCHERS = {"WORLD_SIZE": ("RANK", "NODE_RANK", "LOCAL_RANK"), "SLURM_NTASKS": ("SLURM_PROCID",)}
+"""By the variable that says how many processes there are: the numbers of this one, all "0" in the first."""
+
+_OTHERS = ("LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID", "JSM_NAMESPACE_RANK")
+
+
+def launcher(size: int | None) -> str | None:
+    """The variable of a launcher that has started `size` processes, this one among them; None = nobody has.
+
+    Args:
+        size: Processes that were asked for; None = more than one.
+    """
+    for name in _LAUNCHERS:
+        told = os.environ.get(name, "")
+        if size != 1 and told.isdigit() and (int(told) == size or (size is None and int(told) > 1)):
+            return name
+    return None
+
+
+def is_first_process(size: int | None) -> bool:
+    """Whether this is the only or the first of the processes that were asked for.
+
+    What another group's launcher has left in the environment is removed from it: Lightning would believe it.
+
+    Args:
+        size: Processes that were asked for; None = more than one.
+    """
+    started_by = launcher(size)
+    if started_by is not None:
+        return all(os.environ.get(name, "0") == "0" for name in _LAUNCHERS[started_by])
+    for name, ranks in _LAUNCHERS.items():
+        for each in (name, *ranks):
+            os.environ.pop(each, None)
+    for name in _OTHERS:
+        os.environ.pop(name, None)
+    return True

@@ -1,0 +1,43 @@
+"""Checkpoints on disk: written beside their target and renamed, checked when they are read."""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+
+from actionmae.core.files import atomic_write
+
+
+class CheckpointFiles(TorchCheckpointIO):
+    """How Lightning writes and reads checkpoints; its own way goes through $TMPDIR."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        """Write the whole file or none."""
+        with atomic_write(Path(path)) as unfinished:
+            torch.save(checkpoint, unfinished)
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
+        """See `read_checkpoint`."""
+        return read_checkpoint(Path(path))
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The content of a file that `torch.save` wrote, on the CPU. No pickled code is run.
+
+    Raises:
+        ValueError: If it is damaged: `torch.load` alone does not compare the archive's checksums.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise ValueError(f"the checksum of {damaged} differs")
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # damage shows in any of zipfile's, pickle's and torch's ways
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ValueError(
+            f"checkpoint {path} is damaged ({reason}): restore it, or start again with --overwrite true"
+        ) from error
+    return content

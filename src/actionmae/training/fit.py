@@ -1,0 +1,102 @@
+"""One stage under Lightning: which processes, how it ends, and what Lightning may not do."""
+
+import logging
+import signal
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.utilities import rank_zero_only
+
+from actionmae.core.process_group import is_first_process, launcher
+from actionmae.training.callbacks import EpochEnd, KeepSigterm
+from actionmae.training.checkpoints import CheckpointFiles
+from actionmae.training.engine import EngineConfig
+from actionmae.training.loaders import TrainingClips
+from actionmae.training.module import TrainingModule
+from actionmae.training.progress_bar import ProgressBar
+from actionmae.training.run_folder import RunFolder
+from actionmae.training.settings import TrainSettings
+
+
+def join_group(engine: EngineConfig) -> bool:
+    """Find out, before any process group exists, which of its processes this one is.
+
+    Returns:
+        Whether it is the first.
+
+    Raises:
+        ValueError: If several machines were asked for and no launcher has started their processes.
+    """
+    first = is_first_process(engine.num_processes)
+    if first:
+        rank_zero_only.rank = 0  # type: ignore[attr-defined]  # Lightning has read the environment when it was imported
+    if engine.num_nodes > 1 and launcher(engine.num_processes) is None:
+        raise ValueError(
+            f"engine.num_nodes is {engine.num_nodes}, but neither torchrun nor srun has started "
+            f"{engine.num_processes} processes: let one of them start this command on every machine"
+        )
+    return first
+
+
+def fit(
+    module: TrainingModule, folder: RunFolder, *, clips: TrainingClips, settings: TrainSettings, resume: bool
+) -> None:
+    """Run Lightning. Afterwards `module` has the last epoch's weights."""
+    engine = settings.engine
+    epoch_end = EpochEnd(folder, settings=settings, clips=clips, resume=resume)
+    with _quiet_lightning():
+        try:
+            trainer = pl.Trainer(
+                max_epochs=module.stage.epochs,
+                gradient_clip_val=module.optim.clip_norm if module.automatic_optimization else None,
+                accumulate_grad_batches=engine.accumulate if module.automatic_optimization else 1,
+                callbacks=[epoch_end, KeepSigterm(), *([ProgressBar()] if engine.progress else [])],
+                plugins=[CheckpointFiles(), *_environment(engine)],
+                logger=False,
+                default_root_dir=folder.path,
+                **engine.trainer_options(),
+            )
+        except (MisconfigurationException, RuntimeError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ValueError(f"this machine cannot run engine {engine}: {reason}") from error
+        checkpoint = folder.last if resume and folder.last.is_file() else None
+        try:
+            trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
+        except BaseException as stop:
+            if trainer.strategy.launcher is not None:
+                trainer.strategy.launcher.kill(signal.SIGTERM)  # the other processes would wait for this one
+            if isinstance(stop, SystemExit) and isinstance(stop.__context__, KeyboardInterrupt):
+                raise KeyboardInterrupt from None
+            raise
+
+
+def _environment(engine: EngineConfig) -> list[Any]:
+    """SLURM without requeueing: Lightning would resume in the middle of an epoch, and draw other clips."""
+    if launcher(engine.num_processes) == "SLURM_NTASKS":
+        return [SLURMEnvironment(auto_requeue=False)]
+    return []
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Its tips, and warnings that do not concern this package's loops."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        for message in (
+            ".*does not have many workers.*",
+            ".*treespec, LeafSpec.*",
+            ".*find_unused_parameters=True.*",
+            ".*bucket view strides.*",
+        ):
+            warnings.filterwarnings("ignore", message=message)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)

@@ -1,0 +1,64 @@
+"""Checkpoints: whole or not at all, beside their target, and damage is one sentence."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from actionmae.training.checkpoints import CheckpointFiles, read_checkpoint
+
+CONTENT = {"epoch": 3, "state_dict": {"weight": torch.arange(500.0), "bias": torch.zeros(3)}, "loops": {"a": [1, None]}}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    CheckpointFiles().save_checkpoint(CONTENT, tmp_path / "new" / "last.ckpt")
+    return tmp_path / "new" / "last.ckpt"
+
+
+def same(content: dict[str, object]) -> bool:
+    return repr(content) == repr(CONTENT)
+
+
+def test_what_was_saved_is_read(path: Path) -> None:
+    assert same(CheckpointFiles().load_checkpoint(path))
+    assert [each.name for each in path.parent.iterdir()] == ["last.ckpt"]
+
+
+def test_nothing_passes_through_the_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    CheckpointFiles().save_checkpoint(CONTENT, tmp_path / "last.ckpt")
+    assert [each.name for each in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_a_failed_save_leaves_the_older_one(path: Path) -> None:
+    before = path.read_bytes()
+    with pytest.raises(AttributeError):
+        CheckpointFiles().save_checkpoint({"no": lambda: None}, path)
+    assert path.read_bytes() == before
+    assert [each.name for each in path.parent.iterdir()] == ["last.ckpt"]
+
+
+def test_damage_is_one_sentence_or_none(path: Path) -> None:
+    """Any flipped byte and any lost end; bytes that mean nothing (dates, padding) may change nothing."""
+    whole, rng, told = path.read_bytes(), np.random.default_rng(0), []
+    for trial in range(150):
+        place = int(rng.integers(len(whole)))
+        spoilt = bytearray(whole)
+        spoilt[place] ^= int(rng.integers(1, 256))
+        path.write_bytes(spoilt if trial % 3 else whole[:place])
+        try:
+            assert same(read_checkpoint(path)), f"byte {place} changed the content in silence"
+        except ValueError as error:
+            told.append(str(error))
+    assert len(told) > 100
+    assert all(text.startswith(f"checkpoint {path} is damaged (") and "\n" not in text for text in told)
+
+
+@pytest.mark.parametrize("text", [b"", b"hello", b"PK\x05\x06" + bytes(18)])
+def test_other_files_are_refused(path: Path, text: bytes) -> None:
+    path.write_bytes(text)
+    with pytest.raises(ValueError, match=r"last\.ckpt is damaged \(.*\): restore it, or start again"):
+        read_checkpoint(path)
