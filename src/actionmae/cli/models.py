@@ -3,7 +3,7 @@
 import json as json_format
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from actionmae.cli.progress import ClipCounter
 from actionmae.core.lazy_names import lazy_names
@@ -150,15 +150,11 @@ def predict(
         json: Print JSON.
         device: cpu, cuda, …
     """
+    from actionmae.cli.clips import recordings
     from actionmae.inference.predictor import Predictor
 
-    files: dict[str, Any] = {}
-    for item in inputs:
-        name, equals, path = item.partition("=")
-        if not equals or not name or not path or name in files:
-            raise ValueError(f"input {item!r} cannot be used: give each modality once as name=path, as in rgb=a.avi")
-        files[name] = path
-    prediction = Predictor.load(model, device=device).predict_many([files], top=top)[0]  # any name, even "top"
+    clip = recordings(inputs)
+    prediction = Predictor.load(model, device=device).predict_many([clip], top=top)[0]  # any name, even "top"
     if json:
         print(json_format.dumps(prediction.to_dict(), indent=2, ensure_ascii=False))
         return

@@ -1,4 +1,4 @@
-"""The verbs about recordings: prepare and check them."""
+"""The verbs about recordings: prepare, check and show them."""
 
 import json as json_format
 from pathlib import Path
@@ -98,3 +98,37 @@ def check(
         report = check_manifest(manifest, modalities=modalities or (), workers=workers, progress=counter.reach)
     print(json_format.dumps(report.to_dict(), indent=2, ensure_ascii=False) if json else report.to_text())
     return 1 if report.errors else 0
+
+
+def show(
+    inputs: list[str],
+    *,
+    out: Path = Path("clip.png"),
+    model: Path | None = None,
+    modalities: list[str | dict[str, Any]] | None = None,
+) -> None:
+    """Draw clips as the network gets them: every frame after alignment and crop, with its number and time.
+
+    Args:
+        inputs: A manifest and names of its samples, or modality=path, for example rgb=a.avi depth=a_depth/
+        out: Picture to write (.png).
+        model: Show what this model gets; default: the manifest's modalities at the size of the paper's input.
+        modalities: Only these; names, or mappings that change or define a modality.
+    """
+    from actionmae.cli.clips import clips
+    from actionmae.core.modality import ModalitySet
+
+    rows, manifest = clips(inputs)
+    if model is None:
+        known, names = (manifest.specs, manifest.modalities) if manifest else ({}, tuple(rows[0].files))
+        chosen = ModalitySet(modalities or names, known)
+    elif modalities:
+        raise ValueError("model and modalities were both given: the model says what it gets, leave one out")
+    else:
+        from actionmae.nn.checkpoint import read_config
+
+        chosen = ModalitySet.from_list(read_config(model).modalities)
+    from actionmae.inference.show import show_clips
+
+    show_clips(rows, chosen, out)
+    print(out)

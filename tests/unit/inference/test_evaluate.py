@@ -12,6 +12,7 @@ from actionmae.data.manifest import write_manifest
 from actionmae.inference.evaluate import evaluate_model
 from actionmae.nn.checkpoint import save_model
 from actionmae.nn.classifier import MultiModalClassifier, build_classifier
+from actionmae.nn.config import ClassifierConfig
 from helpers.rows import clip_row
 from helpers.tiny_models import WIDTH
 
@@ -37,7 +38,9 @@ def _write_clip(folder: Path, *, last_half: float) -> Path:
 def test_lost_frames_leave_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a clip's own range of depth nor the place of a skeleton may be taken from a frame that is lost."""
     modalities = ModalitySet([DEPTH, SKELETON])
-    save_model(build_classifier(modalities, classes=("clap", "wave"), **WIDTH, fusion_depth=1), tmp_path / "model")
+    save_model(
+        build_classifier(modalities, classes=("clap", "wave"), config=ClassifierConfig(**WIDTH)), tmp_path / "model"
+    )
     seen: list[dict[str, torch.Tensor]] = []
 
     def remember(model: MultiModalClassifier, batch: ClipBatch) -> torch.Tensor:

@@ -1,0 +1,107 @@
+"""A clip as the network gets it in evaluation: which frames, when they were taken, and what is made of them.
+
+Shapes: T frame, C channel, H W pixels, P person, J joint, L sample of a window.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from actionmae.core.modality import ModalitySet, ModalitySpec
+from actionmae.data.cell import Cell
+from actionmae.data.loading.collate import collate
+from actionmae.data.loading.dataset import read_sample
+from actionmae.data.reading.readers import FrameReader, frame_times, open_reader
+from actionmae.data.transforms.transform import transform
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenModality:
+    """One modality of a clip.
+
+    Attributes:
+        spec: What it is.
+        source: Where it was read from.
+        clip: Network input: frames [T, C, H, W], joints [T, P, J, 3], signal [T, C, L], features [T, C], float32.
+        exists: [T] bool, True = this frame exists.
+        frames: Numbers of the frames that were read, [T], for a signal [T, L]; of a cell that chooses frames they are
+            counted within the chosen ones.
+        seconds: When they were taken, in the same shape; on the clip's clock, or from the start of the recording where
+            it has none; None = unknown.
+        on_clock: Whether `seconds` are on the clip's clock.
+        num_frames: Frames of the recording.
+    """
+
+    spec: ModalitySpec
+    source: str
+    clip: NDArray[np.float32]
+    exists: NDArray[np.bool_]
+    frames: NDArray[np.int64]
+    seconds: NDArray[np.float64] | None
+    on_clock: bool
+    num_frames: int
+
+
+def as_seen(files: Mapping[str, Cell], modalities: ModalitySet) -> list[SeenModality]:
+    """Read a clip as evaluation does: aligned, uniform frames, centre crop, nothing random.
+
+    Args:
+        files: Recordings by modality, at least one of `modalities`; others are passed over.
+        modalities: A model's, or those of a manifest.
+
+    Returns:
+        What exists, in the order of `modalities`.
+
+    Raises:
+        FileNotFoundError: If a recording does not exist.
+        ValueError: If it is broken, the clocks do not fit, or nothing is given.
+    """
+    readers = {spec.name: _Noting(open_reader(files[spec.name], spec)) for spec in modalities if spec.name in files}
+    if not readers:
+        raise ValueError(f"the clip has none of {', '.join(modalities.names)}: give at least one recording")
+    opened = {name: noting.reader for name, noting in readers.items()}
+    batch = transform(collate([read_sample("clip", opened, modalities)]), modalities)
+    return [
+        _seen(modalities[name], str(files[name]), noting, batch.clips[name][0], batch.frame_available.get(name))
+        for name, noting in readers.items()
+    ]
+
+
+class _Noting:
+    """Notes which frames are asked of a reader, so that nothing about their choice is said twice."""
+
+    def __init__(self, reader: FrameReader) -> None:
+        self.reader = reader
+        self.asked = np.zeros(0, np.int64)
+        read, images = reader.read, reader.images
+
+        def noted(indices: Any) -> Any:
+            self.asked = np.array(indices, dtype=np.int64)
+            return indices
+
+        reader.read = lambda indices: read(noted(indices))  # type: ignore[method-assign]
+        reader.images = lambda indices: images(noted(indices))  # type: ignore[method-assign]
+
+
+def _seen(
+    spec: ModalitySpec, source: str, noting: _Noting, clip: Tensor, frame_available: Tensor | None
+) -> SeenModality:
+    reader = noting.reader
+    frames = noting.asked.reshape(len(clip), -1) if spec.kind == "signal" else noting.asked
+    times = frame_times(reader)
+    seconds = times[frames] if times is not None else frames / reader.fps if reader.fps else None
+    exists = np.ones(len(clip), np.bool_) if frame_available is None else frame_available[0].numpy()
+    return SeenModality(
+        spec=spec,
+        source=source,
+        clip=clip.numpy(),
+        exists=exists,
+        frames=frames,
+        seconds=seconds,
+        on_clock=times is not None,
+        num_frames=reader.num_frames,
+    )
