@@ -65,7 +65,7 @@ def test_from_raw_files_to_a_split(
 def test_files_that_are_no_layout_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     with pytest.raises(
-        FileNotFoundError, match=r"layout .*mine\.py does not exist: give a Python file, or one of ntu60"
+        FileNotFoundError, match=r"layout .*mine\.py does not exist: give a Python file, or the name of a known layout"
     ):
         load_layout(str(path))
     path.write_text("CLASSES = (\n")
@@ -101,3 +101,73 @@ def test_a_layout_may_define_dataclasses_and_read_files_beside_it(tmp_path: Path
         "def index(root): return [], []\n"
     )
     assert load_layout(str(tmp_path / "mine.py")).classes == ("wave", "fall")
+
+
+GOOD = """
+from actionmae.data.cell import Cell
+from actionmae.data.layouts.protocol import SplitProtocol
+from actionmae.data.manifest import ClipRow
+CLASSES, PROTOCOLS, SPECS = ("wave", "fall"), {"p": SplitProtocol(field="subject", train=frozenset("1"))}, {}
+def index(root): return [ClipRow(sample="a", label="wave", files={"rgb": Cell(root / "a.avi")})], ["b is broken"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("CLASSES = None", "CLASSES is no list of different names"),
+        ("CLASSES = 'wave'", "CLASSES is no list of different names"),
+        ("CLASSES = ('wave', 5)", "CLASSES is no list of different names"),
+        ("CLASSES = ('wave', 'wave')", "CLASSES is no list of different names"),
+        ("CLASSES = ()", "CLASSES is no list of different names"),
+        ("PROTOCOLS = ['p']", "PROTOCOLS is no mapping from names to SplitProtocol"),
+        ("PROTOCOLS = {'p': 5}", "PROTOCOLS is no mapping from names to SplitProtocol"),
+        ("object.__setattr__(PROTOCOLS['p'], 'field', 'shoe')", "PROTOCOLS is no mapping"),
+        ("object.__setattr__(PROTOCOLS['p'], 'train', frozenset([1]))", "PROTOCOLS is no mapping"),
+        ("object.__setattr__(PROTOCOLS['p'], 'train', ['1'])", "PROTOCOLS is no mapping"),
+        ("object.__setattr__(PROTOCOLS['p'], 'test', '1')", "PROTOCOLS is no mapping"),
+        ("SPECS = [5]", "SPECS is no mapping"),
+        ("SPECS = {'rgb': 5}", r"SPECS\['rgb'\]: "),
+        ("SPECS = {'rgb': {'name': 'rgb', 'shape': [3]}}", r"SPECS\['rgb'\]: modality 'rgb' \(frames\) has shape"),
+        ("SPECS = {'rgb': {'name': 'ir'}}", r"SPECS\['rgb'\] is of modality 'ir': give both one name"),
+        ("index = 5", r"index is no function index\(root\)"),
+        ("import sys; sys.exit(3)", "cannot be imported: SystemExit: 3"),
+        ("raise KeyError('x')", "cannot be imported: KeyError: 'x'"),
+        ("def index(root): raise KeyError('x')", "fails: KeyError: 'x'"),
+        ("def index(): return [], []", r"fails: TypeError: index\(\) takes 0 positional"),
+        ("def index(root): return []", r"returns no \(rows, problems\): two lists"),
+        ("def index(root): return [], 'broken'", r"returns no \(rows, problems\): two lists"),
+        ("def index(root): return [5], []", "returns 5: give a ClipRow whose facts are texts"),
+        (
+            "ROW = ClipRow(sample='a', label='wave')\nobject.__setattr__(ROW, 'subject', 1)\n"
+            "def index(root): return [ROW], []",
+            "give a ClipRow whose facts are texts",
+        ),
+        (
+            "def index(root): return [ClipRow(sample='a', label='jump')], []",
+            "'a' the label 'jump': it is none of CLASSES",
+        ),
+        (
+            "ROW = ClipRow(sample='a', label='wave')\nROW.files['rgb'] = 'a.avi'\ndef index(root): return [ROW], []",
+            "gives rgb of 'a' as 'a.avi': give a Cell",
+        ),
+    ],
+)
+def test_a_layout_that_defines_something_else_is_one_sentence(tmp_path: Path, change: str, sentence: str) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(GOOD)
+    assert load_layout(str(path)).index(tmp_path)[1] == ["b is broken"]
+    path.write_text(f"{GOOD}\n{change}\n")
+    with pytest.raises(ValueError, match=rf"layout .*mine\.py.*{sentence}"):
+        load_layout(str(path)).index(tmp_path)
+
+
+def test_a_protocol_of_another_data_set_is_refused(tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text("sample,label,subject,rgb\na,wave,1,a.avi\nb,drink water,2,b.avi\n")
+    for name in "ab":
+        (tmp_path / f"{name}.avi").touch()
+    with pytest.raises(
+        ValueError, match=r"protocol 'utd_mhad/cross-subject' is of another data set: class 'drink water'"
+    ):
+        split_manifest(read_manifest(manifest), "utd_mhad/cross-subject")

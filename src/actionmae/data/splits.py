@@ -33,8 +33,8 @@ def split_manifest(manifest: Manifest, protocol: str, val_subjects: Sequence[str
         val_subjects: Training subjects whose clips are held out for validation.
 
     Raises:
-        ValueError: If the protocol is unknown or leaves train or test empty, or a validation subject is no training
-            subject or all of them.
+        ValueError: If the protocol is unknown, belongs to another data set or leaves train or test empty, or a
+            validation subject is no training subject or all of them.
     """
     if protocol == "split":
         parts = {part: [row for row in manifest.rows if row.split == part] for part in SPLITS}
@@ -60,7 +60,7 @@ def split_manifest(manifest: Manifest, protocol: str, val_subjects: Sequence[str
 
 
 def _by_protocol(manifest: Manifest, name: str) -> dict[str, list[ClipRow]]:
-    protocol = find_protocol(name)
+    protocol = find_protocol(name, manifest.classes)
     parts: dict[str, list[ClipRow]] = {part: [] for part in SPLITS}
     for row in manifest.rows:
         value = getattr(row, protocol.field)

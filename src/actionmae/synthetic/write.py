@@ -196,6 +196,6 @@ def _claim(out: Path, settings: _Settings) -> None:
     """Note the settings in the folder, or refuse a folder of other settings: their recordings must not mix."""
     path = out / _SETTINGS
     text = json.dumps(asdict(settings), indent=2) + "\n"
-    if path.exists() and path.read_text(encoding="utf-8") != text:
+    if path.exists() and path.read_bytes() != text.encode():
         raise ValueError(f"{out} holds recordings of other settings (see {path}): choose another folder or remove it")
     write_text(path, text)

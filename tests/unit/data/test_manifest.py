@@ -1,5 +1,6 @@
 """Manifests: the CSV and back, its checks, and the division into train, val and test."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -140,7 +141,8 @@ def test_required_modalities(tmp_path: Path) -> None:
 
 @pytest.fixture
 def manifest(tmp_path: Path) -> Manifest:
-    write_manifest(tmp_path / "m" / "manifest.csv", _rows(tmp_path), ["a", "b"])
+    rows = [dataclasses.replace(row, label="throw") for row in _rows(tmp_path)]  # which every data set has
+    write_manifest(tmp_path / "m" / "manifest.csv", rows, ["throw"])
     return read_manifest(tmp_path / "m" / "manifest.csv")
 
 

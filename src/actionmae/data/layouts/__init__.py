@@ -11,17 +11,14 @@ Wherever a layout is named, the path of a Python file with these will do: `my_la
 from __future__ import annotations
 
 import importlib
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from actionmae.core.choices import did_you_mean
+from actionmae.data.layouts.layout_file import Index, import_layout
 from actionmae.data.layouts.protocol import SplitProtocol
-from actionmae.data.manifest import ClipRow
 
 LAYOUTS = ("ntu60", "ntu120", "ntu", "nw_ucla", "utd_mhad", "uwa3d")
 """Names of the known layouts."""
@@ -36,7 +33,7 @@ class Layout:
     protocols: Mapping[str, SplitProtocol]
     specs: Mapping[str, Mapping[str, Any]]
     example: str
-    index: Callable[[Path], tuple[list[ClipRow], list[str]]]
+    index: Index
 
 
 def load_layout(name: str) -> Layout:
@@ -47,21 +44,16 @@ def load_layout(name: str) -> Layout:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the name is unknown, or the file cannot be imported or lacks something.
+        ValueError: If the name is unknown, or the file is no layout.
     """
     if name.endswith(".py"):
-        module = _import_file(Path(name))
+        module = import_layout(Path(name))
     elif name in LAYOUTS:
         module = importlib.import_module(f"{__name__}.{name}")
     else:
         raise ValueError(
             f"unknown layout {name!r}{did_you_mean(name, LAYOUTS)}: known are {', '.join(LAYOUTS)}, or give a Python "
             "file"
-        )
-    if lacking := [each for each in ("CLASSES", "PROTOCOLS", "index") if not hasattr(module, each)]:
-        raise ValueError(
-            f"layout {name} has no {', '.join(lacking)}: a layout has CLASSES, PROTOCOLS and index(root), see "
-            "docs/how_to/new_data_set.md"
         )
     return Layout(
         name=name,
@@ -73,12 +65,16 @@ def load_layout(name: str) -> Layout:
     )
 
 
-def find_protocol(name: str) -> SplitProtocol:
+def find_protocol(name: str, classes: Sequence[str] = ()) -> SplitProtocol:
     """The protocol "<layout>/<name>", as in "utd_mhad/cross-subject" or "my/layout.py/cross-subject".
+
+    Args:
+        name: The protocol's.
+        classes: Of the manifest that is to be divided: a layout that does not know them is another data set's.
 
     Raises:
         FileNotFoundError: If the layout is a file that does not exist.
-        ValueError: If there is none of that name.
+        ValueError: If there is none of that name, or it belongs to another data set.
     """
     layout = name.rpartition("/")[0]
     layouts = [load_layout(each) for each in ([layout] if layout.endswith(".py") else LAYOUTS)]
@@ -87,18 +83,10 @@ def find_protocol(name: str) -> SplitProtocol:
         raise ValueError(
             f"unknown protocol {name!r}{did_you_mean(name, list(known))}: known are split, {', '.join(known)}"
         )
+    theirs = next(each.classes for each in layouts if each.name == layout)
+    if strange := [each for each in classes if each not in theirs]:
+        raise ValueError(
+            f"protocol {name!r} is of another data set: class {strange[0]!r} of the manifest is none of its "
+            f"{len(theirs)} classes; choose the data set's own protocol, or split"
+        )
     return known[name]
-
-
-def _import_file(path: Path) -> ModuleType:
-    """Import a Python file that belongs to no package."""
-    if not path.is_file():
-        raise FileNotFoundError(f"layout {path} does not exist: give a Python file, or one of {', '.join(LAYOUTS)}")
-    loader = SourceFileLoader(f"actionmae_layout_{path.stem}", str(path))
-    module = sys.modules[loader.name] = ModuleType(loader.name)  # a dataclass looks for its module there
-    module.__file__ = str(path)
-    try:
-        loader.exec_module(module)
-    except Exception as error:  # whatever the file does
-        raise ValueError(f"layout {path} cannot be imported: {type(error).__name__}: {error}") from error
-    return module
