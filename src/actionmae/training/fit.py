@@ -22,6 +22,9 @@ from actionmae.training.progress_bar import ProgressBar
 from actionmae.training.run_folder import RunFolder
 from actionmae.training.settings import TrainSettings
 
+_PEER_IS_GONE = ("closed by peer", "reset by peer", "remote process exited", "Broken pipe")
+"""What gloo and NCCL say in the processes that are left."""
+
 
 def join_group(engine: EngineConfig) -> bool:
     """Find out, before any process group exists, which of its processes this one is.
@@ -70,9 +73,19 @@ def fit(
         except BaseException as stop:
             if trainer.strategy.launcher is not None:
                 trainer.strategy.launcher.kill(signal.SIGTERM)  # the other processes would wait for this one
-            if isinstance(stop, SystemExit) and isinstance(stop.__context__, KeyboardInterrupt):
-                raise KeyboardInterrupt from None
-            raise
+            reason = what_stopped(stop, engine)
+            if reason is stop:
+                raise
+            raise reason from None
+
+
+def what_stopped(error: BaseException, engine: EngineConfig) -> BaseException:
+    """The reason behind what Lightning raises: Ctrl-C, the end of another process, or the error itself."""
+    if isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt):
+        return KeyboardInterrupt()
+    if isinstance(error, RuntimeError) and engine.parallel and any(word in str(error) for word in _PEER_IS_GONE):
+        return ChildProcessError("another of the training processes has ended: it says why itself")
+    return error
 
 
 def _environment(engine: EngineConfig) -> list[Any]:
