@@ -56,7 +56,8 @@ class SpaceTimeEncoder(nn.Module):
         if weights is not None:
             load_into(network, read_weights_file(weights), source=str(weights), name="r2plus1d_18")
         elif pretrained:
-            state = download("r2plus1d_18", lambda: R2Plus1D_18_Weights.KINETICS400_V1.get_state_dict())
+            kinetics = R2Plus1D_18_Weights.KINETICS400_V1
+            state = download("r2plus1d_18", kinetics.get_state_dict, from_hub=False)
             load_into(network, state, source="of torchvision", name="r2plus1d_18")
         self.network = replace_norms(network, norm, name="r2plus1d_18")
         width = network.fc.in_features

@@ -59,7 +59,7 @@ def _create(name: str, options: dict[str, Any], *, pretrained: bool, weights: Pa
     """A timm network without its classifier, average-pooled."""
     if weights is None:
         if pretrained:
-            return download(name, lambda: timm.create_model(name, pretrained=True, **options))
+            return download(name, lambda: timm.create_model(name, pretrained=True, **options), from_hub=True)
         return timm.create_model(name, **options)
     state = read_weights_file(weights)
     try:

@@ -1,6 +1,7 @@
 """Initial weights of image networks: a local file, or a download; every way to fail is one sentence."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,19 +40,44 @@ def load_into(network: nn.Module, state: Mapping[str, Tensor], *, source: str, n
         raise ValueError(f"weights {source} do not fit {name}: {first_line(error)}") from error
 
 
-def download(name: str, load: Callable[[], Any]) -> Any:
-    """Run a hub download.
+def download(name: str, load: Callable[[], Any], *, from_hub: bool) -> Any:
+    """Run a download.
+
+    Args:
+        name: Of the network, for the message.
+        load: What downloads, or takes the weights from its cache.
+        from_hub: It asks the Hugging Face hub.
 
     Raises:
         OSError: If it fails in any way.
     """
+    with _offline_if(from_hub) as unreachable:
+        try:
+            return load()
+        except Exception as error:  # hub clients raise many unrelated types when offline
+            reason = unreachable or first_line(error)
+            raise OSError(
+                f"the pretrained weights of {name} cannot be had ({reason}): go online, "
+                "give a local file with `weights`, or train without (`pretrained: false`)"
+            ) from error
+
+
+@contextmanager
+def _offline_if(from_hub: bool) -> Iterator[str]:
+    """Say why the hub cannot be reached, and let its client look into the cache alone: it would ask for a minute."""
+    from huggingface_hub import constants, get_session
+
+    before, unreachable = constants.HF_HUB_OFFLINE, ""
+    if from_hub and not before:
+        try:
+            get_session().head(constants.ENDPOINT, timeout=5)
+        except Exception as error:
+            constants.HF_HUB_OFFLINE = True
+            unreachable = f"{constants.ENDPOINT} cannot be reached: {first_line(error)}"
     try:
-        return load()
-    except Exception as error:  # hub clients raise many unrelated types when offline
-        raise OSError(
-            f"the pretrained weights of {name} cannot be had ({first_line(error)}): go online, "
-            "give a local file with `weights`, or train without (`pretrained: false`)"
-        ) from error
+        yield unreachable
+    finally:
+        constants.HF_HUB_OFFLINE = before
 
 
 def first_line(error: BaseException) -> str:

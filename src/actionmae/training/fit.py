@@ -73,10 +73,10 @@ def fit(
         except BaseException as stop:
             if trainer.strategy.launcher is not None:
                 trainer.strategy.launcher.kill(signal.SIGTERM)  # the other processes would wait for this one
-            reason = what_stopped(stop, engine)
-            if reason is stop:
+            behind = what_stopped(stop, engine)
+            if behind is stop:
                 raise
-            raise reason from None
+            raise behind from None
 
 
 def what_stopped(error: BaseException, engine: EngineConfig) -> BaseException:
