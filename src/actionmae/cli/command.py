@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from actionmae.cli.arguments import parse, sentence, summary
+from actionmae.cli.experiments import reproduce
 from actionmae.cli.join import join
 from actionmae.cli.models import demo, embed, evaluate, predict, report, train
 from actionmae.cli.recordings import check, prepare, show
 
 VERBS: dict[str, Callable[..., int | None]] = {
-    verb.__name__: verb for verb in (demo, prepare, check, show, train, join, evaluate, report, predict, embed)
+    verb.__name__: verb
+    for verb in (demo, prepare, check, show, train, join, evaluate, report, predict, embed, reproduce)
 }
 
 _GOES_ON = {
