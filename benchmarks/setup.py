@@ -7,7 +7,8 @@ import torch
 
 from actionmae.core.tensors import ClipBatch
 from actionmae.nn import ClassifierConfig
-from actionmae.nn.classifier import MultiModalClassifier, build_classifier
+from actionmae.nn.build import build_classifier
+from actionmae.nn.classifier import MultiModalClassifier
 
 NAMES = ("rgb", "depth", "ir")
 NUM_CLASSES = 60

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from actionmae.evaluation.table import RobustnessTable, evaluate_subsets
     from actionmae.inference.predictor import Predictor
     from actionmae.nn.action_mae import ActionMAE
+    from actionmae.nn.build import build_classifier
     from actionmae.nn.checkpoint import load_model, save_model
-    from actionmae.nn.classifier import MultiModalClassifier, build_classifier
+    from actionmae.nn.classifier import MultiModalClassifier
     from actionmae.training.train import train
 
     __version__: str
@@ -46,7 +47,7 @@ _load = lazy_names(
         "MultiModalClassifier": "nn.classifier",
         "Predictor": "inference.predictor",
         "RobustnessTable": "evaluation.table",
-        "build_classifier": "nn.classifier",
+        "build_classifier": "nn.build",
         "evaluate_subsets": "evaluation.table",
         "load_model": "nn.checkpoint",
         "save_model": "nn.checkpoint",

@@ -14,7 +14,7 @@ from actionmae.core.modality import ModalitySet, ModalitySpec, registered, resol
 from actionmae.core.modality.spec import VALUES
 from actionmae.data.transforms.transform import AugmentConfig
 from actionmae.methods.config import ActionMAEConfig
-from actionmae.nn.classifier import build_classifier
+from actionmae.nn.build import build_classifier
 from actionmae.nn.config import ClassifierConfig
 from actionmae.training.loaders import DataConfig
 from actionmae.training.optim import OptimConfig
@@ -134,7 +134,7 @@ def test_the_command_line_page_knows_every_argument(verb: str) -> None:
     )
     written = {
         name.removeprefix("--")
-        for name in re.findall(r"`(--\w+|layout|root|model|manifest|inputs|runs)`", sections[verb])
+        for name in re.findall(r"`(--\w+|layout|root|models?|manifest|inputs|runs)`", sections[verb])
     }
     taken = {line.split()[1].removeprefix("--") for line in arguments().splitlines() if line.startswith(f"{verb} ")}
     top = {name for name in taken if "." not in name}

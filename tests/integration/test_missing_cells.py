@@ -17,7 +17,7 @@ from actionmae.core.tensors import ClipBatch
 from actionmae.data.transforms.config import AugmentConfig
 from actionmae.data.transforms.transform import transform
 from actionmae.methods import Draws, Supervised, method_config
-from actionmae.nn.classifier import build_classifier
+from actionmae.nn.build import build_classifier
 from actionmae.nn.config import ClassifierConfig
 from actionmae.training.config import DataConfig, OptimConfig
 from actionmae.training.engine import EngineConfig

@@ -15,7 +15,8 @@ from actionmae.core.modality import ModalitySet
 from actionmae.core.tensors import ClassifierOutput, ClipBatch
 from actionmae.methods.base import Draws, Method, StepOutput
 from actionmae.methods.config import ActionMAEConfig, ModalityDropoutConfig, PlainConfig
-from actionmae.nn.classifier import MultiModalClassifier, build_classifier
+from actionmae.nn.build import build_classifier
+from actionmae.nn.classifier import MultiModalClassifier
 from actionmae.nn.config import ClassifierConfig
 from actionmae.nn.losses import classification_loss, reconstruction_loss, token_classification_loss
 

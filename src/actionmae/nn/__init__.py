@@ -19,8 +19,9 @@ from actionmae.core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from actionmae.nn.action_mae import ActionMAE, ActionMAEOutput
+    from actionmae.nn.build import build_classifier
     from actionmae.nn.checkpoint import load_model, save_model
-    from actionmae.nn.classifier import MultiModalClassifier, build_classifier
+    from actionmae.nn.classifier import MultiModalClassifier
     from actionmae.nn.config import ClassifierConfig
 
 __all__ = [
@@ -40,7 +41,7 @@ __getattr__ = lazy_names(
         "ActionMAEOutput": "action_mae",
         "ClassifierConfig": "config",
         "MultiModalClassifier": "classifier",
-        "build_classifier": "classifier",
+        "build_classifier": "build",
         "load_model": "checkpoint",
         "save_model": "checkpoint",
     },

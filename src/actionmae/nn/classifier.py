@@ -4,7 +4,7 @@ Legend: B batch, M modality, T frame, C embed_dim.
 """
 
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 import torch
@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from actionmae.core.choices import Dropped
-from actionmae.core.modality import ModalitySet, ModalitySpec
+from actionmae.core.modality import ModalitySet
 from actionmae.core.tensors import ClassifierOutput, ClipBatch, check_visible
 from actionmae.nn.action_mae import ActionMAE
 from actionmae.nn.architectures import SavedModel
@@ -157,42 +157,8 @@ class MultiModalClassifier(SavedModel):
 
     def parts(self) -> list[Part]:
         """What can move into another model, see `transfer`."""
-        config, names, classes = self.config, self.modalities.names, {"classes": list(self.classes)}
-        layers = dataclasses.asdict(config.transformer(1))
-        layers.pop("depth")
-        parts = []
-        for slot, spec in enumerate(self.modalities):
-            settings = {"encoder": config.encoder_of(spec), "embed_dim": config.embed_dim, "norm": config.norm}
-            settings |= {"normalization": config.normalization}
-            at = f"encoders.{slot}."
-            parts.append(Part(role="space", modality=spec.name, prefix=f"{at}space.", settings=settings))
-            parts.append(
-                Part(
-                    role="time",
-                    modality=spec.name,
-                    prefix=f"{at}time.",
-                    settings=layers | {"time_depth": config.time_depth},
-                )
-            )
-            head = {"embed_dim": config.embed_dim}
-            parts.append(
-                Part(
-                    role="token head",
-                    modality=spec.name,
-                    prefix=f"token_heads.{slot}.",
-                    settings=head,
-                    only_for=classes,
-                )
-            )
-        mae = layers | {"mae_depth": config.mae_depth, "num_memory_tokens": config.num_memory_tokens}
-        mae |= {"mae_positions": config.mae_positions, "modalities": list(names)}
-        parts.append(Part(role="ActionMAE", prefix="action_mae.", settings=mae))
-        if isinstance(self.fusion, SumFusion | ConcatFusion | TransformerFusion):
-            parts += self.fusion.parts(names, layers | {"fusion_depth": config.fusion_depth}, classes)
-        else:
-            whole = {"fusion": config.fusion, "modalities": list(names)}
-            parts.append(Part(role="fusion", prefix="fusion.", settings=whole, only_for=classes))
         keys = self.state_dict().keys()
+        parts = [*self._modality_parts(), *self._shared_parts()]
         return [part for part in parts if any(key.startswith(part.prefix) for key in keys)]
 
     def to_config(self) -> dict[str, Any]:
@@ -213,7 +179,43 @@ class MultiModalClassifier(SavedModel):
         cls, config: Mapping[str, Any], *, modalities: ModalitySet, classes: Sequence[str]
     ) -> "MultiModalClassifier":
         """The untrained model that `to_config` describes."""
-        return build_classifier(modalities, classes=classes, config=ClassifierConfig.from_dict(config))
+        return assemble(modalities, classes, ClassifierConfig.from_dict(config))
+
+    def _layers(self) -> dict[str, Any]:
+        """What all transformers have in common."""
+        layers = dataclasses.asdict(self.config.transformer(1))
+        return {"embed_dim": layers.pop("dim")} | {name: layers[name] for name in layers if name != "depth"}
+
+    def _modality_parts(self) -> list[Part]:
+        config, parts = self.config, []
+        for slot, spec in enumerate(self.modalities):
+            space = {"encoder": config.encoder_of(spec), "embed_dim": config.embed_dim, "norm": config.norm}
+            space |= {"normalization": config.normalization}
+            time = {**self._layers(), "time_depth": config.time_depth}
+            head, only_for = {"embed_dim": config.embed_dim}, {"classes": list(self.classes)}
+            parts += [
+                Part(role="space", prefix=f"encoders.{slot}.space.", modality=spec.name, settings=space),
+                Part(role="time", prefix=f"encoders.{slot}.time.", modality=spec.name, settings=time),
+                Part(
+                    role="token head",
+                    prefix=f"token_heads.{slot}.",
+                    modality=spec.name,
+                    settings=head,
+                    only_for=only_for,
+                ),
+            ]
+        return parts
+
+    def _shared_parts(self) -> list[Part]:
+        config, names, classes = self.config, self.modalities.names, {"classes": list(self.classes)}
+        mae: dict[str, Any] = {"mae_depth": config.mae_depth, "num_memory_tokens": config.num_memory_tokens}
+        mae |= {"mae_positions": config.mae_positions, "modalities": list(names)}
+        action_mae = Part(role="ActionMAE", prefix="action_mae.", settings={**self._layers(), **mae})
+        if isinstance(self.fusion, SumFusion | ConcatFusion | TransformerFusion):
+            layers = {**self._layers(), "fusion_depth": config.fusion_depth}
+            return [action_mae, *self.fusion.parts(names, layers, classes)]
+        whole = {"fusion": config.fusion, "modalities": list(names)}
+        return [action_mae, Part(role="fusion", prefix="fusion.", settings=whole, only_for=classes)]
 
     def _complete(
         self, tokens: Float[Tensor, "B M C"], visible: Bool[Tensor, "B M"]
@@ -283,58 +285,22 @@ def check_classes(classes: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def build_classifier(
-    modalities: ModalitySet | Iterable[str | ModalitySpec | Mapping[str, Any]],
-    num_classes: int | None = None,
-    *,
-    classes: Sequence[str] | None = None,
-    config: ClassifierConfig | None = None,
-    fusion: str | None = None,
-    action_mae: bool | None = None,
-    space_encoder: str | None = None,
-    pretrained: bool | None = None,
-    token_heads: bool | None = None,
-    embed_dim: int | None = None,
-) -> MultiModalClassifier:
-    """A classifier from names and switches.
-
-    Args:
-        modalities: Registered names, specs, or mappings that change a registered spec, in order.
-        num_classes: How many classes, where they have no names.
-        classes: Class names in order; instead of `num_classes`.
-        config: Every switch of the architecture; the following change its most used ones.
-        fusion: sum, concat, transformer or a registered one.
-        action_mae: Reconstruct missing tokens before fusion (§3).
-        space_encoder: Of all frame modalities, for example resnet18.
-        pretrained: Start frame encoders from ImageNet weights.
-        token_heads: One classifier per modality token beside the fusion's.
-        embed_dim: C.
+def assemble(modalities: ModalitySet, classes: Sequence[str], config: ClassifierConfig) -> MultiModalClassifier:
+    """The model that a configuration describes, with fresh (or pretrained) weights.
 
     Raises:
-        ValueError: If neither or both of num_classes and classes are given, or a setting is out of range.
+        ValueError: If the configuration does not fit the modalities, or the classes are not different names.
         OSError: If pretrained weights were asked for and cannot be had.
     """
-    if (num_classes is None) == (classes is None):
-        raise ValueError("give either num_classes or classes")
-    names = check_classes(classes if classes is not None else [str(index) for index in range(num_classes or 0)])
-    given: dict[str, Any] = {
-        "fusion": fusion,
-        "action_mae": action_mae,
-        "space_encoder": space_encoder,
-        "pretrained": pretrained,
-    }
-    given |= {"token_heads": token_heads, "embed_dim": embed_dim}
-    changes = {name: value for name, value in given.items() if value is not None}
-    config = dataclasses.replace(config or ClassifierConfig(), **changes)
-    specs = modalities if isinstance(modalities, ModalitySet) else ModalitySet(modalities)
-    config.check_names(specs.names)
+    config.check_names(modalities.names)
+    size, num_classes = len(modalities), len(check_classes(classes))
     return MultiModalClassifier(
-        modalities=specs,
-        classes=names,
-        encoders=[build_modality_encoder(spec, config) for spec in specs],
-        action_mae=_build_action_mae(len(specs), config) if config.action_mae else None,
-        fusion=find_fusion(config.fusion)(len(specs), len(names), config),
-        token_heads=[nn.Linear(config.embed_dim, len(names)) for _ in specs] if config.token_heads else None,
+        modalities=modalities,
+        classes=classes,
+        encoders=[build_modality_encoder(spec, config) for spec in modalities],
+        action_mae=_build_action_mae(size, config) if config.action_mae else None,
+        fusion=find_fusion(config.fusion)(size, num_classes, config),
+        token_heads=[nn.Linear(config.embed_dim, num_classes) for _ in modalities] if config.token_heads else None,
         config=config,
     )
 

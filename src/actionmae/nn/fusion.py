@@ -35,7 +35,7 @@ class SumFusion(nn.Module):
 
     def parts(self, names: Sequence[str], layers: Mapping[str, Any], classes: Mapping[str, Any]) -> list[Part]:
         """One linear head for each modality; see `nn.parts`."""
-        settings = {"fusion": "sum", "embed_dim": layers["dim"]}
+        settings = {"fusion": "sum", "embed_dim": layers["embed_dim"]}
         return [
             Part(role="classifier", modality=name, prefix=f"fusion.heads.{slot}.", settings=settings, only_for=classes)
             for slot, name in enumerate(names)
@@ -87,7 +87,7 @@ class ConcatFusion(nn.Module):
     def parts(self, names: Sequence[str], layers: Mapping[str, Any], classes: Mapping[str, Any]) -> list[Part]:
         """The columns of its matrix belong to slots; see `nn.parts`."""
         only_for = {**classes, "modalities": list(names), "fusion": "concat"}
-        settings = {"embed_dim": layers["dim"]}
+        settings = {"embed_dim": layers["embed_dim"]}
         return [Part(role="classifier", prefix="fusion.head.", settings=settings, only_for=only_for)]
 
 
@@ -113,9 +113,10 @@ class TransformerFusion(ClassTokenTransformer):
         """Its layers, which know a modality by its slot's position, and its head; see `nn.parts`."""
         settings = {**layers, "fusion": "transformer", "modalities": list(names)}
         only_for = {**classes, "fusion": "transformer"}
+        head = {"embed_dim": layers["embed_dim"]}
         return [
             Part(role="fusion", prefix="fusion.", settings=settings),
-            Part(role="classifier", prefix="fusion.head.", settings={"embed_dim": layers["dim"]}, only_for=only_for),
+            Part(role="classifier", prefix="fusion.head.", settings=head, only_for=only_for),
         ]
 
 

@@ -10,8 +10,9 @@ from actionmae.core.modality import ModalitySet
 from actionmae.core.tensors import ClipBatch
 from actionmae.data.manifest import write_manifest
 from actionmae.inference.evaluate import evaluate_model
+from actionmae.nn.build import build_classifier
 from actionmae.nn.checkpoint import save_model
-from actionmae.nn.classifier import MultiModalClassifier, build_classifier
+from actionmae.nn.classifier import MultiModalClassifier
 from actionmae.nn.config import ClassifierConfig
 from helpers.rows import clip_row
 from helpers.tiny_models import WIDTH

@@ -14,8 +14,8 @@ from actionmae.data.reading.readers import open_reader
 from actionmae.inference.predictor import Predictor
 from actionmae.inference.scoring import ClipScorer
 from actionmae.nn import ClassifierConfig
+from actionmae.nn.build import build_classifier
 from actionmae.nn.checkpoint import save_model
-from actionmae.nn.classifier import build_classifier
 from helpers.tiny_recordings import CLASSES, MODALITIES, write_recordings
 
 ROW = 1
