@@ -105,8 +105,8 @@ class ImageFolder:
         if self._value == "depth":
             if image.dtype != np.uint16 or image.ndim != 2:
                 raise ValueError(
-                    f"image {file} is {image.dtype} {image.shape}: depth needs 16-bit gray PNG; if 8 bits are all there "
-                    "is, say {name: depth, value: gray}"
+                    f"image {file} is {image.dtype} {image.shape}: depth needs 16-bit gray PNG; if it has only 8 bits, "
+                    "say {name: depth, value: gray}"
                 )
             return image[:, :, None]
         return _channels(eight_bits(image, self._value_range), self._value)

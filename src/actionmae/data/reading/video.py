@@ -82,7 +82,7 @@ class VideoReader:
             if value == "depth" and not str(pix_fmt).startswith("gray16"):
                 raise ValueError(
                     f"depth video {path} has pixels of form {pix_fmt}: depth needs millimetres in a 16-bit gray video "
-                    "(FFV1 gray16le) or in 16-bit PNG images; if 8 bits are all there is, say {name: depth, value: gray}"
+                    "(FFV1 gray16le) or in 16-bit PNG images; if it has only 8 bits, say {name: depth, value: gray}"
                 )
             try:
                 self._scan(container, stream)
