@@ -24,7 +24,7 @@ def run_in_processes(
     *,
     start: Literal["spawn"] | None = None,
 ) -> Generator[tuple[Item, Result], None, None]:
-    """Pairs of item and result, in the items' order, as they become ready; closed early, it starts no further item.
+    """Pairs of item and result, in the items' order, as they become ready; once closed, it begins no further item.
 
     Args:
         function: Importable.
@@ -45,7 +45,7 @@ def run_in_processes(
             yield from zip(items, pool.map(function, items, chunksize=2), strict=True)
         except BrokenProcessPool as error:
             raise ChildProcessError(
-                "a worker process was killed, perhaps for want of memory: run again with fewer workers; what is "
+                "a worker process was killed, perhaps because memory ran out: run again with fewer workers; what is "
                 "finished is kept"
             ) from error
         finally:

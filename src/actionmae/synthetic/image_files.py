@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
-    """Write into the path that this yields; it becomes `folder`, in place of what was there, at the end."""
+    """Give a path to write into; at the end it replaces what is at `folder`."""
     unfinished = folder.with_name("unfinished-" + folder.name)
     shutil.rmtree(unfinished, ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
@@ -24,7 +24,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 
 
 def write_image(path: Path, image: NDArray[Any]) -> None:
-    """Encode one image as its name's ending says.
+    """Encode one image in the format that its name ends in.
 
     Args:
         path: `.png` or `.jpg`.

@@ -51,7 +51,8 @@ def sample_names(
 
     Args:
         actions: A numbers, each one of `ACTIONS`.
-        subjects: P001 … this many; NTU RGB+D's cross-subject protocol trains on 1 2 4 5 8 9 … and tests on 3 6 7 10 ….
+        subjects: How many, from P001 on; NTU RGB+D's cross-subject protocol trains on 1 2 4 5 8 9 … and tests on
+            3 6 7 10 ….
         cameras: 1–3.
         repetitions: Of each action by each subject.
         setups: How many rooms there are.

@@ -38,7 +38,7 @@ def registered() -> tuple[str, ...]:
 
 
 def modality_name(spec: str | Mapping[str, Any]) -> str:
-    """Which modality a setting speaks of: it is a name, or a mapping that has one.
+    """The modality's name in a setting, which is that name or a mapping that has it.
 
     Raises:
         ValueError: If it is neither.

@@ -42,12 +42,12 @@ class Mirror:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModalitySpec:
-    """One sensor's stream: its name, its shape, how it is read and how it becomes network input.
+    """One sensor as the network sees it: its name, its shape, how it is read and becomes network input.
 
     Attributes:
         name: The manifest's column and the key in `ClipBatch.clips`; a Python identifier.
         letter: One capital letter, or a letter and a number up to 99; unique in a `ModalitySet` ("R+D", "A1+A2").
-        kind: frames (images), joints (3-D skeletons), signal (samples in windows), features (somebody's vectors).
+        kind: frames (images), joints (3-D skeletons), signal (samples in windows), features (precomputed vectors).
         shape: Of one frame as the network sees it. frames (C, H, W), C after conversion; joints (P, J, 3);
             signal (C, L), L samples in each window; features (C,).
         num_frames: T, the number of frames (tokens) per clip.

@@ -29,7 +29,7 @@ def _empty_rows(manifest: Manifest) -> Iterator[Finding]:
 
 
 def _half_filled_columns(manifest: Manifest) -> Iterator[Finding]:
-    """Rows without what other rows have; where all rows lack it, a protocol divides them, or none is scored."""
+    """Rows without a label or split that others have; if all lack it, a protocol divides them, or none is scored."""
     for column, advice in (("label", "write its class name"), ("split", "write train, val or test")):
         without = [row for row in manifest.rows if not getattr(row, column)]
         if len(without) < len(manifest.rows):
@@ -76,7 +76,7 @@ def _similar_classes(manifest: Manifest) -> Iterator[Finding]:
 
 
 def _repeated_recordings(manifest: Manifest) -> Iterator[Finding]:
-    """An error where a training clip is tested on."""
+    """One recording in two clips; an error if one clip is for training and the other for the test."""
     owners: dict[tuple[str, Cell], list[ClipRow]] = defaultdict(list)
     for row in manifest.rows:
         for name, cell in row.files.items():

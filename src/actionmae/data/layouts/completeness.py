@@ -1,4 +1,4 @@
-"""What a copy of a public data set lacks, in words. No torch."""
+"""What a copy of a public data set lacks. No torch."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """What a data set's authors published; copies in circulation differ, so what is missing is told, not refused.
+    """What a data set's authors published. Copies in circulation differ, so what is missing is reported, not refused.
 
     Attributes:
         title: Name of the data set.
         recordings: How many recordings it has.
         modalities: What every recording should have.
-        by: The fact that tells where to look, as archives are divided.
-        groups: All its values.
+        by: The fact by which its archives are divided, so that a message can say where to look.
+        groups: All values of that fact.
     """
 
     title: str
@@ -31,7 +31,7 @@ class Published:
     groups: Sequence[str]
 
     def warn(self, rows: Sequence[ClipRow], known: Mapping[str, Collection[str]] | None = None) -> None:
-        """Log what `missing` says of what was found; nothing if nothing at all was found, which `prepare` refuses."""
+        """Log a warning for everything that `missing` names; without any rows nothing, as `prepare` refuses that."""
         if rows:
             for lack in self.missing(rows, known):
                 logger.warning("%s", lack)

@@ -1,4 +1,4 @@
-"""Files of NTU RGB+D, wherever below a folder its archives were unpacked → rows. No torch.
+"""Rows from the files of NTU RGB+D, wherever below a folder its archives were unpacked. No torch.
 
 Raw files: `<sample>_rgb.avi`, `<sample>_ir.avi`, `<sample>.skeleton`, folders `<sample>/MDepth-%08d.png` (masked depth)
 or `<sample>/Depth-%08d.png` (full), and extracted frames `<sample>_rgb/*.jpg`, `<sample>_ir/*.png`.
@@ -29,7 +29,7 @@ class Found:
     """What lies below a folder.
 
     Attributes:
-        rows: In the order of the names; modalities rgb, depth, ir, skeleton as far as found.
+        rows: In the order of the names; of the modalities rgb, depth, ir, skeleton those that were found.
         problems: One sentence for each thing that cannot be used.
         without_skeleton: Names on the official lists of missing skeletons.
     """
@@ -42,8 +42,8 @@ class Found:
 def find_samples(root: Path) -> Found:
     """Find every sample below `root`.
 
-    The original video is preferred to extracted frames, masked depth to full depth. A skeleton that one of the official
-    lists (`*samples_with_missing_skeletons.txt`, found anywhere below the root) names is left out: an empty cell.
+    The original video is preferred to extracted frames, masked depth to full depth. A skeleton that is on one of the
+    official lists (`*samples_with_missing_skeletons.txt`, anywhere below the root) is left out: its cell stays empty.
 
     Args:
         root: Folder that holds the unpacked archives.
@@ -90,8 +90,8 @@ def find_published(
     Args:
         root: See `find_samples`.
         title: Its name.
-        setups: It has the setups 1 … this.
-        actions: It has the actions 1 … this.
+        setups: Number of its setups, which count from 1.
+        actions: Number of its actions, which count from 1.
         recordings: The published number.
 
     Returns:
@@ -119,7 +119,7 @@ def _row(name: SampleName, files: dict[str, tuple[int, Path]]) -> ClipRow:
 
 
 def _walk(root: Path) -> Iterator[Path]:
-    """All files, and the folders that are themselves a sample's; those are not entered (millions of images)."""
+    """All files, and the folders that are samples themselves, which are not entered (millions of images)."""
     for folder, folders, files in os.walk(root, followlinks=True):
         samples = sorted(entry for entry in folders if PATTERN.match(entry))
         folders[:] = sorted(set(folders) - set(samples))

@@ -1,7 +1,7 @@
 """NW-UCLA (Wang et al., CVPR 2014): 10 actions, 10 subjects, 3 views, Kinect v1; RGB, depth, skeleton.
 
-`view_<v>/a<action>_s<subject>_e<take>/frame_<n>_tc_<t>_{rgb.jpg,depth.png,depth_vis.jpg,skeletons.txt}`: all streams
-of a clip lie in one folder. `n` is the frame and unpadded; `t`, a clock, differs between the streams of one frame.
+`view_<v>/a<action>_s<subject>_e<take>/frame_<n>_tc_<t>_{rgb.jpg,depth.png,depth_vis.jpg,skeletons.txt}`: all recordings
+of a clip lie in one folder. `n` is the frame and unpadded; `t`, a clock, differs between the recordings of one frame.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _CLIP = re.compile(r"a(\d+)_s(\d+)_e(\d+)")
 
 
 def index(root: Path) -> tuple[list[ClipRow], list[str]]:
-    """Find the clips below `root`; each is cut to the frames that all of its streams have.
+    """Find the clips below `root`; each is cut to the frames that all of its recordings have.
 
     What is missing of the published 1,475 recordings is logged as a warning.
 

@@ -1,4 +1,4 @@
-"""Streams of one clip whose frames belong together by number. No torch."""
+"""Recordings of one clip whose frames belong together by number. No torch."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ _ENDINGS = (".jpg", ".jpeg", ".png", ".txt")
 
 
 def common_frames(cells: dict[str, Cell]) -> dict[str, Cell]:
-    """The same streams, cut to the frames that all of them have.
+    """The same recordings, cut to the frames that all of them have.
 
     Args:
         cells: By modality, as a manifest names them: a folder, or a folder and a pattern.
 
     Returns:
-        The cells as they are where all streams have the same frame numbers; otherwise cells that name the common ones.
-        Streams without any file are left out.
+        The cells as they are where all have the same frame numbers; otherwise cells that name the common ones.
+        Recordings without any file are left out.
 
     Raises:
-        ValueError: If there is no file at all, or the streams have no frame in common.
+        ValueError: If there is no file at all, or the recordings have no frame in common.
     """
     numbers = {}
     for name, cell in cells.items():

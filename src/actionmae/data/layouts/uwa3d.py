@@ -51,7 +51,7 @@ shoulder, elbow, hand, then right; hips, knees, feet."""
 
 _PUBLISHED = Published(
     title="UWA3D Multiview II",
-    recordings=1070,  # of the 1,075 that were recorded: five exist in one stream only
+    recordings=1070,  # of the 1,075 that were recorded: five exist in one modality only
     modalities=("rgb", "depth", "skeleton"),
     by="camera",
     groups="1234",

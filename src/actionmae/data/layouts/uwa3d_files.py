@@ -1,6 +1,6 @@
-"""Files of UWA3D Multiview Activity II: which streams belong to one take. No torch.
+"""Files of UWA3D Multiview Activity II: which recordings belong to one take. No torch.
 
-| stream | place |
+| recording | place |
 | --- | --- |
 | RGB | `UWA3DII_RGB/UWA3D-RGB/<clip>/001,.jpg` (the comma is real) |
 | depth | `UWA3DII_Depth_ROI/UWA3D-Depth/<clip>/001.png`, whole frames in `…/WholeFrames/<clip>` |
@@ -8,7 +8,7 @@
 
 `<clip>` is a<action>_s<subject>_v<view>_e<take>, or with take and view exchanged; depth's `…e00` may belong to RGB's
 `…e01`. The skeletons' form is what the reader `tools/uwa_skels_to_h5.py` of DMNN (Hernandez Ruiz et al., ACM MM 2017)
-takes; skeletons converted to `<clip>.npy` [T, 15, 3], anywhere below the root, are found, too.
+takes; skeletons converted to `<clip>.npy` [T, 15, 3] are found, too, anywhere below the root.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class TakeName(NamedTuple):
 
 _ALONE = frozenset(
     {TakeName(21, 2, 4, 1), TakeName(6, 6, 4, 1), TakeName(2, 6, 3, 1), TakeName(7, 2, 2, 1), TakeName(16, 6, 2, 1)}
-)  # known to exist in one stream only
+)  # known to exist in one modality only
 
 
 def find_takes(root: Path, *, actions: int) -> tuple[dict[TakeName, dict[str, Path]], list[str]]:
@@ -44,11 +44,11 @@ def find_takes(root: Path, *, actions: int) -> tuple[dict[TakeName, dict[str, Pa
 
     Args:
         root: Folder that holds the unpacked archives.
-        actions: There are the actions 1 … this.
+        actions: Number of actions, which count from 1.
 
     Returns:
-        By take, named as RGB's folders are: modality → folder or file (rgb, depth, skeleton, as far as found); and one
-        sentence for each recording that cannot be used.
+        By take, named as RGB's folders are: modality → folder or file (those of rgb, depth, skeleton that were found);
+        and one sentence for each recording that cannot be used.
 
     Raises:
         FileNotFoundError: If `root` is no folder.
@@ -59,38 +59,38 @@ def find_takes(root: Path, *, actions: int) -> tuple[dict[TakeName, dict[str, Pa
     return {TakeName(*key, take): cells for key in sorted(clips) for take, cells in _pair(clips[key])}, problems
 
 
-_Streams = dict[str, dict[int, Path]]  # modality → take → folder or file
+_Takes = dict[str, dict[int, Path]]  # modality → take → folder or file
 
 
-def _find(root: Path, actions: int) -> tuple[dict[tuple[int, int, int], _Streams], list[str]]:
+def _find(root: Path, actions: int) -> tuple[dict[tuple[int, int, int], _Takes], list[str]]:
     """Recordings by (action, subject, view)."""
-    clips: dict[tuple[int, int, int], _Streams] = defaultdict(lambda: {"rgb": {}, "depth": {}, "skeleton": {}})
+    clips: dict[tuple[int, int, int], _Takes] = defaultdict(lambda: {"rgb": {}, "depth": {}, "skeleton": {}})
     problems = []
     for path in sorted(root.rglob("a*_s*_*_*"), key=_preference):
-        match, reader = _NAME.fullmatch(path.name if path.is_dir() else path.stem), _reader(root, path)
-        if match is None or not reader:
+        match, modality = _NAME.fullmatch(path.name if path.is_dir() else path.stem), _modality(root, path)
+        if match is None or not modality:
             continue
         action, subject, *rest = (int(number) for number in match.groups() if number is not None)
         name = TakeName(action, subject, *(rest if match[3] else reversed(rest)))
         if name in _ALONE:
-            problems.append(f"{path} is left out: it is known to exist in one stream only")
+            problems.append(f"{path} is left out: it is known to exist in one modality only")
         elif not 1 <= action <= actions:
             problems.append(f"{path} is left out: UWA3D Multiview II has actions 1 to {actions}")
         elif path.is_dir() and not any(path.iterdir()):
             problems.append(f"{path} is left out: it is empty, unpack its archive again")
         else:
-            clips[name[:3]][reader].setdefault(name.take, path)
+            clips[name[:3]][modality].setdefault(name.take, path)
     return clips, problems
 
 
 def _preference(path: Path) -> tuple[bool, bool, str]:
-    """Regions of interest (as in the paper) come before whole frames."""
+    """Regions of interest (as in the paper) are preferred to whole frames."""
     place = str(path).lower()
     return "whole" in place, "roi" not in place, place
 
 
-def _reader(root: Path, path: Path) -> str:
-    """The modality: of a file skeleton, of a folder what its nearest parent that says so holds; or nothing known."""
+def _modality(root: Path, path: Path) -> str:
+    """The modality of a path: skeleton for a file, for a folder what the nearest telling name of a parent says."""
     parents = (parent.name.lower() for parent in (root.name / path.relative_to(root)).parents)
     told = (word for parent in parents for word in ("rgb", "depth", "skel") if word in parent)
     word = next(told, "")
@@ -99,11 +99,11 @@ def _reader(root: Path, path: Path) -> str:
     return "skeleton" if path.suffix in (".mat", ".npy") and word in ("skel", "") else ""
 
 
-def _pair(readers: _Streams) -> Iterator[tuple[int, dict[str, Path]]]:
-    """Takes of one action, subject and view: the k-th of RGB with the k-th of another, or by number."""
-    takes = sorted(next(found for found in readers.values() if found))
+def _pair(recordings: _Takes) -> Iterator[tuple[int, dict[str, Path]]]:
+    """Pair takes of one action, subject and view: the k-th of RGB with the k-th of another modality, or by number."""
+    takes = sorted(next(found for found in recordings.values() if found))
     clips: dict[int, dict[str, Path]] = defaultdict(dict)
-    for name, found in readers.items():
+    for name, found in recordings.items():
         alike = takes if len(found) == len(takes) else sorted(found)
         for take, own in zip(alike, sorted(found), strict=True):
             clips[take][name] = found[own]

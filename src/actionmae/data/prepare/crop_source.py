@@ -1,11 +1,12 @@
-"""What a clip's images are cropped by: a depth background of 0, or the pixels of the joints in a `.skeleton`. No torch.
+"""How the persons of a clip are found: by a depth background of 0, or by the joints' pixels in a `.skeleton`. No torch.
 
 | data set | depth | rgb, ir |
 | --- | --- | --- |
 | some clip has a `.skeleton` text (NTU RGB+D) | background 0; where it is not, the joints | the joints |
 | none has one (UTD-MHAD) | background 0 | whole |
 
-This is decided once for a data set, and a clip that cannot follow it is an error: cropped and whole clips must not mix.
+This is decided once for a data set. A recording that cannot be cropped this way is left out: cropped and whole images
+must not mix.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from actionmae.data.prepare.person_crop import PersonBox, box_around, find_perso
 from actionmae.data.reading.readers import FrameReader, frames_of
 from actionmae.data.reading.skeleton_text import read_joint_pixels
 
-# (height, width) of the images whose pixels a Kinect v2's skeleton speaks of; smaller copies scale with them.
+# (height, width) of the Kinect v2's images, whose pixels a `.skeleton` counts; for smaller copies they are scaled.
 _COLOR_SIZE, _DEPTH_SIZE = (1080, 1920), (424, 512)
 _SIZES = {"rgb": _COLOR_SIZE, "depth": _DEPTH_SIZE, "ir": _DEPTH_SIZE}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CropSource:
-    """Where one clip's persons are to be looked for.
+    """What shows where the persons of one clip are.
 
     Attributes:
         by_joints: Whether the data set has `.skeleton` texts.
@@ -58,7 +59,7 @@ class CropSource:
                 lacks = f"{self.skeleton.name} gives no pixels of joints"
             if spec.value == "depth":
                 lacks = f"its background is not 0, and {lacks}"
-            raise ValueError(f"{spec.name} cannot be cropped to the persons ({lacks}): the clip goes without it")
+            raise ValueError(f"{spec.name} cannot be cropped to the persons ({lacks}): it is left out")
         return box
 
     def _around_joints(self, reader: FrameReader, spec: ModalitySpec, skeleton: Path) -> PersonBox | None:

@@ -1,4 +1,4 @@
-"""The folder that `prepare` writes into: nothing of others is replaced, and what people write into it stays. No torch.
+"""The folder that `prepare` writes into: no file of others is replaced, and what people write into it stays. No torch.
 
 `prepare.json` says that the folder is ours and with which settings it is filled; `progress/facts.json` remembers what
 was written by hand into its manifest, also for clips that cannot be read at the moment.
@@ -49,7 +49,7 @@ def refuse_foreign(out: Path, root: Path, modalities: Iterable[str]) -> None:
         modalities: A folder of each of these names is written into.
 
     Raises:
-        ValueError: If something of somebody else's is in the way.
+        ValueError: If a file that `prepare` did not write is in the way.
     """
     if root.is_file() and (out / "manifest.csv").exists() and root.samefile(out / "manifest.csv"):
         raise ValueError(f"{root} is itself the manifest.csv of {out} and would be replaced: give another out folder")
@@ -106,7 +106,7 @@ def require_meaning(out: Path, before: Mapping[str, ModalitySpec], now: Mapping[
 def keep_facts(rows: Sequence[ClipRow], out: Path) -> list[ClipRow]:
     """Rows of a folder with what people wrote into earlier manifests of it: subject, camera, setup, split.
 
-    What the rows themselves say goes before.
+    What the rows themselves say has precedence.
 
     Args:
         rows: As they are found now.

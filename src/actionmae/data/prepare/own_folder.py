@@ -19,13 +19,13 @@ _NOTES = (".txt", ".csv", ".json", ".xml", ".yaml", ".yml", ".md", ".log", ".ini
 def index_folder(root: Path, names: Collection[str]) -> tuple[list[ClipRow], list[str]]:
     """Find the clips `<label>/<clip>/`, or `<split>/<label>/<clip>/` where all folders of `root` are named like splits.
 
-    In a clip's folder each file `<modality>.<anything>` or folder `<modality>/` is one recording, in capitals or not;
-    notes and hidden files are left alone, what else is named like no modality is told. `<modality>.txt` or
+    In a clip's folder each file `<modality>.<anything>` or folder `<modality>/`, in upper or lower case, is one
+    recording. Notes and hidden files are ignored; any other name that is no modality is reported. `<modality>.txt` or
     `<modality>.csv` beside a recording of that name is its clock.
 
     Args:
         root: The folder.
-        names: Modalities that count.
+        names: Modalities to look for.
 
     Returns:
         Rows in natural order, whose samples are named `<label>_<clip>`, and one sentence for each thing that cannot be
@@ -58,7 +58,7 @@ def index_folder(root: Path, names: Collection[str]) -> tuple[list[ClipRow], lis
 
 
 def _strangers(clips: Sequence[Path], names: Collection[str]) -> Iterator[str]:
-    """One sentence for each name of a recording, or what looks like one, that is no modality's."""
+    """One sentence for each name that looks like a recording's but is no modality."""
     found: dict[str, list[Path]] = defaultdict(list)
     for clip in clips:
         for path in sorted(clip.iterdir()):

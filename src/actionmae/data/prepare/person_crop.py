@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _MARGIN = 0.1  # of the box, on each side: heads, hands and clothes reach beyond the joints
-# So few of a clip's non-zero pixels may lie outside each side of the box: single pixels of noise do not widen it.
+# This fraction of a clip's non-zero pixels may lie outside each side of the box: single noisy pixels do not widen it.
 _OUTSIDE = 5e-4
 # A masked clip has few readings (UTD-MHAD: 5–10 % of its pixels), a whole room nearly everywhere.
 _MASKED_UP_TO = 0.5
@@ -79,7 +79,7 @@ def box_around(points: NDArray[np.float32], size: tuple[int, int], *, of: tuple[
     if not len(known):
         return None
     height, width = size
-    known = (known + 0.5) * (width / of[1], height / of[0]) - 0.5  # the middle of a pixel is a whole number
+    known = (known + 0.5) * (width / of[1], height / of[0]) - 0.5  # pixel centres have whole coordinates
     at = np.clip(np.rint(known), 0, (width - 1, height - 1)).astype(int)
     (left, top), (right, bottom) = at.min(axis=0).tolist(), (at.max(axis=0) + 1).tolist()
     box = _square(top, bottom, left, right)

@@ -1,6 +1,6 @@
 """Raw recordings → manifest and small video files with random access; resumable, in parallel, in shards. No torch.
 
-Nothing is dropped in silence: each problem is a row of `problems.csv`, and a clip keeps the modalities that are whole.
+Nothing is dropped silently: each problem is a row of `problems.csv`, and a clip keeps the modalities that are whole.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def prepare(
 
 @contextmanager
 def _room_in(out: Path) -> Iterator[None]:
-    """A full disk, or no permission to write, ends the work at once: every further clip would seem broken."""
+    """Stop at once where nothing can be written: otherwise every further clip would be reported as broken."""
     try:
         yield
     except OSError as error:
@@ -169,7 +169,7 @@ def _room_in(out: Path) -> Iterator[None]:
 
 
 def _check_names(samples: list[str], out: Path) -> None:
-    """Samples are names of files, one for each: `walk/3` is fine, `./a` would be the file of `a`."""
+    """Every sample must name a file of its own: `walk/3` does, `./a` would be the file of `a`."""
     for sample in samples:
         if Path(sample).is_absolute() or ".." in Path(sample).parts:
             raise ValueError(f"sample {sample!r} would be written outside of {out}: name it without a leading / and ..")
@@ -195,7 +195,7 @@ def _run(
     progress: Callable[[int, int], None] | None,
     problems: list[Problem],
 ) -> dict[str, dict[str, Cell]]:
-    """Files of every clip; those that the journal knows are not touched again."""
+    """The prepared files of every clip; finished clips are skipped."""
     files: dict[str, dict[str, Cell]] = {}
     left = []
     for sample, job in jobs.items():
@@ -220,7 +220,7 @@ def _run(
 
 
 def _sweep(out: Path, specs: Mapping[str, ModalitySpec]) -> None:
-    """Remove what killed runs left unfinished of files that nobody asked for again."""
+    """Remove the unfinished files that killed runs left behind."""
     for name in specs:
         for unfinished in (out / name).rglob("*.tmp"):
             unfinished.unlink()

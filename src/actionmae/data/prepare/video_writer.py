@@ -1,4 +1,4 @@
-"""Video files out: standard, intra-only, written frame by frame, whole or absent. No torch here.
+"""Writes standard video files frame by frame, each frame decodable alone; a file is whole or absent. No torch.
 
 | value | file | why |
 | --- | --- | --- |
@@ -90,7 +90,7 @@ class VideoWriter:
             codec, pix_fmt, options = ("png", "gray16be", _png_options(frame)) if avi else ("ffv1", "gray16le", _FFV1)
         stream: Any = self._container.add_stream(codec, rate=self._fps, options=options)
         stream.height, stream.width, stream.pix_fmt = *frame.shape[:2], pix_fmt
-        stream.codec_context.thread_count = 1  # whoever writes many files does so in processes
+        stream.codec_context.thread_count = 1  # several files are written by several processes, not by threads
         return stream
 
 

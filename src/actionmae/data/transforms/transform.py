@@ -1,6 +1,6 @@
-"""The recipe on the device: uint8 and uint16 → float, cropped, mirrored, jittered (§4.1, Tables 3 and 9).
+"""The recipe on the device: uint8 and uint16 → float, cropped, mirrored, jittered (§4.1, Table 3).
 
-Parameters are drawn per clip and are the same for all its frames. Every kind of draw has its own stream of random
+Parameters are drawn per clip and are the same for all its frames. Every kind of draw has its own random
 numbers, so that switching one augmentation on or off changes no other.
 
 Shapes: B batch, T frame, C channel, H W pixels, P person, J joint, L sample of a window.
@@ -116,7 +116,7 @@ def _lose_frames(batch: ClipBatch, draws: _Draws) -> ClipBatch:
 
 
 def _can_mirror(batch: ClipBatch, modalities: ModalitySet) -> Tensor:
-    """[B] on the CPU: all the modalities that the clip has know what they look like in a mirror."""
+    """[B] on the CPU: whether all the modalities that the clip has can be mirrored."""
     knows = torch.tensor([spec.mirror is not None for spec in modalities])
     return (~batch.available.cpu() | knows).all(dim=1)
 

@@ -269,7 +269,7 @@ def test_nw_ucla_tells_what_it_leaves_out(tmp_path: Path) -> None:
     assert "holds no frames: unpack its archive again" in problems[1]
 
 
-def test_streams_without_a_common_frame_are_refused(tmp_path: Path) -> None:
+def test_recordings_without_a_common_frame_are_refused(tmp_path: Path) -> None:
     image(tmp_path / "rgb/1.jpg")
     image(tmp_path / "depth/2.png")
     with pytest.raises(ValueError, match="have no frame number in common"):

@@ -111,7 +111,7 @@ def test_a_clip_without_skeleton_is_listed_and_not_left_whole(wave: Recording, p
         (
             str(PAIR),
             name,
-            f"{name} cannot be cropped to the persons (it has no .skeleton text): the clip goes without it",
+            f"{name} cannot be cropped to the persons (it has no .skeleton text): it is left out",
         )
         for name in ("rgb", "ir")
     ]
