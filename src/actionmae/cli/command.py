@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from actionmae.cli.arguments import parse, sentence, summary
+from actionmae.cli.deploy import export
 from actionmae.cli.experiments import reproduce
 from actionmae.cli.join import join
 from actionmae.cli.models import demo, embed, evaluate, predict, report, train
@@ -17,7 +18,7 @@ from actionmae.cli.recordings import check, prepare, show
 
 VERBS: dict[str, Callable[..., int | None]] = {
     verb.__name__: verb
-    for verb in (demo, prepare, check, show, train, join, evaluate, report, predict, embed, reproduce)
+    for verb in (demo, prepare, check, show, train, join, evaluate, report, predict, embed, export, reproduce)
 }
 
 _GOES_ON = {

@@ -1,5 +1,16 @@
-"""Using a trained model: no Lightning, no methods."""
+"""Using a trained model: no Lightning, no methods. Names are loaded when first used: `OnnxPredictor` needs no torch."""
 
-from actionmae.inference.predictor import Prediction, Predictor
+from typing import TYPE_CHECKING
 
-__all__ = ["Prediction", "Predictor"]
+from actionmae.core.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from actionmae.inference.onnx_predictor import OnnxPredictor
+    from actionmae.inference.prediction import Prediction
+    from actionmae.inference.predictor import Predictor
+
+__all__ = ["OnnxPredictor", "Prediction", "Predictor"]
+
+__getattr__ = lazy_names(
+    __name__, {"OnnxPredictor": "onnx_predictor", "Prediction": "prediction", "Predictor": "predictor"}
+)

@@ -5,9 +5,7 @@ Reading, frame choice and preprocessing are those of a test clip: a prediction h
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,42 +18,12 @@ from actionmae.data.loading.collate import ClipSample, collate
 from actionmae.data.loading.dataset import read_sample
 from actionmae.data.reading.readers import FrameReader, array_reader, open_reader
 from actionmae.data.transforms.transform import transform
+from actionmae.inference.prediction import Prediction
 from actionmae.nn.architectures import SavedModel
 from actionmae.nn.checkpoint import load_model
 
 Source = Cell | str | os.PathLike[str] | ArrayLike
 """A path (video, folder of images, .mat, .npy, .skeleton), a cell of a manifest, or an array or tensor, time first."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prediction:
-    """What a model says about one clip.
-
-    Attributes:
-        classes: The most probable class names, best first.
-        probabilities: Theirs, 0–1.
-        available: Modalities that were used.
-        missing: Modalities of the model that were not given.
-    """
-
-    classes: tuple[str, ...]
-    probabilities: tuple[float, ...]
-    available: tuple[str, ...]
-    missing: tuple[str, ...]
-
-    @property
-    def label(self) -> str:
-        """The most probable class."""
-        return self.classes[0]
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        ranked = zip(self.classes, self.probabilities, strict=True)
-        return {
-            "classes": [{"name": name, "probability": probability} for name, probability in ranked],
-            "available": list(self.available),
-            "missing": list(self.missing),
-        }
 
 
 class Predictor:

@@ -51,6 +51,20 @@ class SavedModel(nn.Module, ABC):
     def classify(self, tokens: Float[Tensor, "B M C"], filled: Bool[Tensor, "B M"]) -> Float[Tensor, "B num_classes"]:
         """Logits from the filled slots."""
 
+    def clip_encoder(self, slot: int) -> nn.Module:
+        """The part that makes one slot's token of clips that all have its modality: what `actionmae export` writes.
+
+        Returns:
+            Called as `ModalityEncoder` is: clip, frame_available, for joints person_available → [R, C].
+
+        Raises:
+            ValueError: If this kind of model has no such part.
+        """
+        raise ValueError(
+            f"a model of architecture {self.architecture!r} cannot be taken apart by modality: export and stream need "
+            "a class that defines clip_encoder"
+        )
+
     @abstractmethod
     def parts(self) -> list[Part]:
         """What can move into another model, see `transfer`; may be empty."""

@@ -155,6 +155,10 @@ class MultiModalClassifier(SavedModel):
             raise ValueError("this model has no token heads: build it with token_heads=True")
         return logits_by_slot(self.token_heads, tokens, available)
 
+    def clip_encoder(self, slot: int) -> ModalityEncoder:
+        """The encoder of one modality."""
+        return cast("ModalityEncoder", self.encoders[slot])
+
     def parts(self) -> list[Part]:
         """What can move into another model, see `transfer`."""
         keys = self.state_dict().keys()

@@ -26,6 +26,9 @@ def gather_scatter(
     """
     rows, frames = x.shape[:2]
     flat = x.flatten(0, 1)
+    if torch.compiler.is_exporting():  # a graph cannot leave frames out; it only runs where nothing mixes frames
+        encoded = encoder(flat).reshape(rows, frames, width)
+        return encoded if available is None else torch.where(available[:, :, None], encoded, 0.0)
     if available is None or bool(available.all()):
         return _encode(encoder, flat).reshape(rows, frames, width)
     index = available.flatten().nonzero().flatten()

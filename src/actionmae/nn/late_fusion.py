@@ -86,9 +86,8 @@ class LateFusion(SavedModel):
             out = torch.zeros(len(batch), len(self.classes), device=have.device)
             rows = have[:, 0].nonzero().flatten()
             if len(rows):
-                filled = specialist.reconstruct(specialist.encode(own)[rows], have[rows])
-                logits = specialist.classify(*filled).float()
-                out = out.index_copy(0, rows, (logits / self.temperatures[slot]).log_softmax(dim=1))
+                tokens = specialist.encode(own)[rows]
+                out = out.index_copy(0, rows, _log_probabilities(specialist, tokens, self.temperatures[slot]))
             columns.append(out)
         return torch.stack(columns, dim=1)
 
@@ -107,6 +106,10 @@ class LateFusion(SavedModel):
     def classify(self, tokens: Float[Tensor, "B M K"], filled: Bool[Tensor, "B M"]) -> Float[Tensor, "B K"]:
         """The weighted sum of the log-probabilities that are there: logits of their product."""
         return torch.where(filled[:, :, None], tokens * self.weights[:, None], 0.0).sum(dim=1)
+
+    def clip_encoder(self, slot: int) -> "SpecialistEncoder":
+        """One specialist, up to its log-probabilities."""
+        return SpecialistEncoder(cast("SavedModel", self.specialists[slot]), self.temperatures[slot])
 
     def parts(self) -> list[Part]:
         """Those of the specialists."""
@@ -142,6 +145,51 @@ class LateFusion(SavedModel):
                 for spec, each in zip(modalities, config["specialists"], strict=True)
             ]
         )
+
+
+class SpecialistEncoder(nn.Module):
+    """A specialist's clip → its log-probabilities, which are the token of a `LateFusion`.
+
+    Args:
+        specialist: A model of one modality.
+        temperature: Scalar.
+    """
+
+    def __init__(self, specialist: SavedModel, temperature: Tensor) -> None:
+        super().__init__()
+        self.specialist = specialist
+        self.encoder = specialist.clip_encoder(0)
+        self.register_buffer("temperature", temperature, persistent=False)
+
+    @property
+    def streamable(self) -> bool:
+        """See `ModalityEncoder.streamable`."""
+        return bool(getattr(self.encoder, "streamable", False))
+
+    def encode_frames(self, clip: Tensor, **masks: Tensor | None) -> Float[Tensor, "R T C"]:
+        """See `ModalityEncoder.encode_frames`."""
+        features: Tensor = cast("Any", self.encoder).encode_frames(clip, **masks)
+        return features
+
+    def encode_time(
+        self, features: Float[Tensor, "R T C"], *, frame_available: Bool[Tensor, "R T"] | None = None
+    ) -> Float[Tensor, "R K"]:
+        """Log-probabilities of each clip from its frame features."""
+        token = cast("Any", self.encoder).encode_time(features, frame_available=frame_available)
+        return _log_probabilities(self.specialist, token[:, None], cast("Tensor", self.temperature))
+
+    def forward(self, clip: Tensor, **masks: Tensor | None) -> Float[Tensor, "R K"]:
+        """Log-probabilities of each clip."""
+        token = self.encoder(clip, **masks)
+        return _log_probabilities(self.specialist, token[:, None], cast("Tensor", self.temperature))
+
+
+def _log_probabilities(
+    specialist: SavedModel, tokens: Float[Tensor, "R 1 C"], temperature: Tensor
+) -> Float[Tensor, "R K"]:
+    visible = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
+    logits = specialist.classify(*specialist.reconstruct(tokens, visible)).float()
+    return (logits / temperature).log_softmax(dim=1)
 
 
 def _only(batch: ClipBatch, name: str, have: Bool[Tensor, "B 1"]) -> ClipBatch:

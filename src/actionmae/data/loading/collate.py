@@ -14,9 +14,7 @@ from torch.utils.data import get_worker_info
 
 from actionmae.core.modality import ModalitySet, ModalitySpec
 from actionmae.core.tensors import ClipBatch
-from actionmae.data.loading.framing import region_size
-
-_STORED = {"color": (3, np.uint8), "gray": (1, np.uint8), "flow": (2, np.uint8), "depth": (1, np.uint16)}
+from actionmae.data.loading.framing import STORED, region_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +48,7 @@ def empty_images(spec: ModalitySpec, *batch: int, num_frames: int | None = None)
         batch: B, or nothing = one clip.
         num_frames: T; None = the modality's.
     """
-    channels, dtype = _STORED[spec.value]
+    channels, dtype = STORED[spec.value]
     frames = spec.num_frames if num_frames is None else num_frames
     # NumPy asks for huge pages, PyTorch does not: a tenth of the time until all pages are there.
     images = torch.from_numpy(np.empty((*batch, frames, channels, *region_size(spec)), dtype=dtype))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import cv2
+import numpy as np
 from numpy.typing import NDArray
 
 from actionmae.core.modality import ModalitySpec
@@ -14,6 +15,15 @@ REGION = 1.2
 
 _AS_LARGE = 1.005  # resampling by less than half a percent costs more than decoding and shows nothing
 _LINEAR_UP_TO = 2.0  # up to here bilinear still sees every pixel, at a sixth of the time of averaging areas
+
+
+STORED: dict[str, tuple[int, type[np.uint8 | np.uint16]]] = {
+    "color": (3, np.uint8),
+    "gray": (1, np.uint8),
+    "flow": (2, np.uint8),
+    "depth": (1, np.uint16),
+}
+"""Channels and type of an image as the host stores it, by value."""
 
 
 def region_size(spec: ModalitySpec) -> tuple[int, int]:

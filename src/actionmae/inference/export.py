@@ -1,0 +1,198 @@
+"""A model folder → a folder of ONNX graphs that needs no torch, checked against the model that it came from."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from actionmae.core.subsets import Subset, all_subsets, format_subset
+from actionmae.inference.export_graphs import EncoderGraph, HeadsGraph, example_clip, example_tokens, write_graph
+from actionmae.inference.onnx_model import EXPORT_FORMAT, HEADS, ExportConfig, OnnxModel, StoredClips
+from actionmae.nn.architectures import SavedModel
+from actionmae.nn.checkpoint import load_model, read_config
+
+TOLERANCE = 1e-4
+"""How far a probability may be from PyTorch's."""
+
+_ROWS = 5
+"""Clips of which parity is checked; another number than the graphs were traced with."""
+
+
+def export_model(folder: Path, out: Path, *, progress: Callable[[str], None] = lambda _: None) -> ExportConfig:
+    """Write an export: `config.json`, `README.md`, one graph for each encoder and one for the heads.
+
+    Args:
+        folder: A model folder.
+        out: The new folder; an older export at the same place is replaced, anything else refused.
+        progress: Told what is done next.
+
+    Returns:
+        Its configuration, the measured parity with it.
+
+    Raises:
+        FileNotFoundError: If there is no model folder.
+        ImportError: If the packages of the extra `export` are not installed.
+        ValueError: If the model cannot be exported, `out` is something else, or parity is worse than `TOLERANCE`.
+    """
+    require_export_packages()
+    model = load_model(folder)
+    if HEADS in model.modalities.names:
+        raise ValueError(f"a modality is called {HEADS!r}, as the graph of the heads: rename it and train again")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())) and not (out / f"{HEADS}.onnx").is_file():
+        raise ValueError(f"{out} exists and is no export: choose another folder")
+    unfinished = out.with_name(f"{out.name}.tmp")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    try:
+        config = _write_graphs(model, unfinished, progress)
+        provenance = read_config(folder).provenance | {"exported": datetime.now(UTC).isoformat(timespec="seconds")}
+        write_config(unfinished, replace(config, provenance=provenance))
+        progress("comparing with PyTorch")
+        parity = measure_parity(model, OnnxModel(unfinished))
+        worst = max(parity, key=lambda name: parity[name])
+        if not parity[worst] <= TOLERANCE:
+            raise ValueError(
+                f"the exported model differs from PyTorch by {parity[worst]:.1e} on {worst}, allowed is "
+                f"{TOLERANCE:.0e}: this model cannot be exported with the installed versions of torch and onnxruntime"
+            )
+        config = replace(config, provenance=provenance, parity=parity)
+        write_config(unfinished, config)
+        (unfinished / "README.md").write_text(_card(model, config), encoding="utf-8")
+        shutil.rmtree(out, ignore_errors=True)
+        unfinished.rename(out)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return config
+
+
+def require_export_packages() -> None:
+    """Refuse to begin without them.
+
+    Raises:
+        ImportError: Naming the first that lacks.
+    """
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise ImportError(f"export needs {error.name}: pip install 'actionmae[export]'") from error
+
+
+@torch.no_grad()
+def measure_parity(model: SavedModel, exported: OnnxModel) -> dict[str, float]:
+    """The largest difference of a probability between PyTorch and ONNX Runtime, by subset and for mixed masks.
+
+    The clips are random and lack some frames.
+    """
+    slots = range(len(model.modalities))
+    inputs = [example_clip(spec, _ROWS, seed=slot) for slot, spec in enumerate(model.modalities)]
+    ours = torch.stack([EncoderGraph(model, slot).eval()(**inputs[slot]) for slot in slots], dim=1)
+    theirs = np.stack(
+        [
+            exported.encode(name, StoredClips(**{key: value.numpy() for key, value in each.items()}))
+            for name, each in zip(model.modalities.names, inputs, strict=True)
+        ],
+        axis=1,
+    )
+    subsets: list[Subset] = list(model.supported_subsets or all_subsets(len(model.modalities)))
+    masks = torch.zeros(len(subsets), len(model.modalities), dtype=torch.bool)
+    for row, subset in enumerate(subsets):
+        masks[row, list(subset)] = True
+    cases = {format_subset(subset, model.modalities): masks[[at] * _ROWS] for at, subset in enumerate(subsets)}
+    mixed = torch.arange(max(_ROWS, len(subsets)))
+    cases["mixed"] = masks[mixed % len(subsets)]
+    return {name: _difference(model, exported, ours, theirs, visible) for name, visible in cases.items()}
+
+
+def _difference(model: SavedModel, exported: OnnxModel, ours: Tensor, theirs: Any, visible: Tensor) -> float:
+    rows = np.arange(len(visible)) % len(ours)
+    expected = model.classify(*model.reconstruct(ours[rows], visible)).float().softmax(dim=1)
+    logits, _, _ = exported.complete(theirs[rows], visible.numpy())
+    return float((torch.from_numpy(logits).softmax(dim=1) - expected).abs().max())
+
+
+def _write_graphs(model: SavedModel, folder: Path, progress: Callable[[str], None]) -> ExportConfig:
+    graphs = {}
+    width = 0
+    for slot, spec in enumerate(model.modalities):
+        progress(f"writing the encoder of {spec.name}")
+        graph, inputs = EncoderGraph(model, slot).eval(), example_clip(spec)
+        with torch.no_grad():
+            width = graph(**inputs).shape[1]
+        graphs[spec.name] = f"{spec.name}.onnx"
+        write_graph(graph, inputs, ["token"], folder / graphs[spec.name])
+    progress("writing the heads")
+    tokens, visible = example_tokens(model, width)
+    graphs[HEADS] = f"{HEADS}.onnx"
+    outputs = ["logits", "tokens_completed", "filled"]
+    write_graph(HeadsGraph(model).eval(), {"tokens": tokens, "visible": visible}, outputs, folder / graphs[HEADS])
+    supported = model.supported_subsets
+    return ExportConfig(
+        export_format=EXPORT_FORMAT,
+        modalities=json.loads(json.dumps(model.modalities.to_list())),
+        classes=list(model.classes),
+        token_width=width,
+        supported_subsets=None if supported is None else [list(subset) for subset in supported],
+        graphs=graphs,
+    )
+
+
+def write_config(folder: Path, config: ExportConfig) -> None:
+    """Write config.json, with the SHA-256 of every graph."""
+    files = sorted(chain(config.graphs.values(), config.int8.values()))
+    sha256 = {file: hashlib.sha256((folder / file).read_bytes()).hexdigest() for file in files}
+    text = json.dumps(asdict(replace(config, sha256=sha256)), indent=2)
+    (folder / "config.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _card(model: SavedModel, config: ExportConfig) -> str:
+    inputs = "\n".join(
+        f"| `{file}` | {_describe(model, part)} |" for part, file in (config.graphs | _named(config.int8)).items()
+    )
+    parity = "\n".join(f"| {name} | {value:.1e} |" for name, value in config.parity.items())
+    first = model.modalities.names[0]
+    return f"""# Action classifier, exported to ONNX
+
+Recognises {len(config.classes)} actions from any subset of {", ".join(model.modalities.names)}. It needs no PyTorch:
+
+```python
+from actionmae.inference.onnx_predictor import OnnxPredictor
+
+OnnxPredictor.load(".").predict({first}="recording")
+```
+
+| file | what it computes |
+| --- | --- |
+{inputs}
+
+The first size of every input is free. What is missing is False in `visible`, and its token is never read.
+
+Largest difference of a probability from PyTorch's, by the sensors that are present ("mixed": rows that lack different
+ones), on random clips:
+
+| sensors | difference |
+| --- | --- |
+{parity}
+"""
+
+
+def _named(int8: Mapping[str, str]) -> dict[str, str]:
+    return {f"{part} with 8-bit convolutions": file for part, file in int8.items()}
+
+
+def _describe(model: SavedModel, part: str) -> str:
+    if part == HEADS:
+        return "tokens and the mask `visible` → logits, completed tokens, `filled`"
+    spec = model.modalities[part.partition(" ")[0]]
+    stored = ", ".join(f"`{name}` {list(each.shape[1:])}" for name, each in example_clip(spec, 1).items())
+    return f"stored clip of {part} ({stored}; each with the batch in front) → its token"

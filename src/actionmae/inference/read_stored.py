@@ -1,0 +1,88 @@
+"""A clip's recordings → what the graphs of an export take, read as a test clip is. No torch.
+
+Shapes: T frame, c stored channel, H W pixels of the region, P person, J joint, C channel, L sample of a window.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from actionmae.core.modality import ModalitySet, ModalitySpec
+from actionmae.data.cell import Cell
+from actionmae.data.loading.framing import STORED, region_size, write_region
+from actionmae.data.loading.sampling import frame_indices, sample_positions, window_indices
+from actionmae.data.reading.alignment import Alignment
+from actionmae.data.reading.readers import FrameReader, array_reader, open_reader
+from actionmae.inference.onnx_model import StoredClips
+
+Source = Cell | str | os.PathLike[str] | ArrayLike
+"""A path (video, folder of images, .mat, .npy, .skeleton), a cell of a manifest, or an array, time first."""
+
+
+def read_stored(sample: str, sources: Mapping[str, Source], modalities: ModalitySet) -> dict[str, StoredClips]:
+    """One clip, by modality, each with one row.
+
+    Args:
+        sample: Name, for messages.
+        sources: At least one recording of `modalities`.
+        modalities: The model's.
+
+    Raises:
+        FileNotFoundError: If a path does not exist.
+        TypeError: If a source is neither a path nor an array.
+        ValueError: If nothing is given, a modality is unknown, or a recording is broken.
+    """
+    if not sources:
+        raise ValueError(f"{sample} has no recording: give at least one of {', '.join(modalities.names)}")
+    readers: dict[str, FrameReader] = {}
+    for name, source in sources.items():
+        spec = modalities[modalities.index(name)]
+        if isinstance(source, Cell | str | os.PathLike):
+            readers[name] = open_reader(source, spec)
+        else:
+            readers[name] = array_reader(source, spec, name=f"the {name} array")
+    alignment = Alignment(readers)
+    found = {}
+    for spec in modalities:
+        if spec.name in readers:
+            positions = sample_positions(spec.num_frames, alignment.num_frames(spec.name))
+            array = _read(readers[spec.name], spec, alignment.positions(spec.name, positions))
+            found[spec.name] = stored_clips(array, spec)
+    return found
+
+
+def stored_clips(array: NDArray[Any], spec: ModalitySpec) -> StoredClips:
+    """One clip [T, …] with its masks: persons who are NaN are absent, and so are frames without a person."""
+    frames = np.ones((1, len(array)), dtype=np.bool_)
+    if spec.kind != "joints":
+        return StoredClips(clip=array[None], frame_available=frames)
+    persons = np.any(~np.isnan(array), axis=(2, 3))[None]
+    clip = np.where(persons[..., None, None], array[None], 0).astype(np.float32)
+    return StoredClips(clip=clip, frame_available=persons.any(axis=2), person_available=persons)
+
+
+def region_of(image: NDArray[Any], spec: ModalitySpec) -> NDArray[Any]:
+    """An image [h, w, c] as the host stores it, [c, 1.2 H, 1.2 W]."""
+    channels, dtype = STORED[spec.value]
+    out = np.empty((channels, *region_size(spec)), dtype=dtype)
+    write_region(image, spec, out)
+    return out
+
+
+def _read(reader: FrameReader, spec: ModalitySpec, positions: NDArray[np.float64]) -> NDArray[Any]:
+    if spec.kind == "signal":
+        indices = window_indices(positions, reader.num_frames, spec.shape[1])
+        windows = reader.read(indices.ravel()).reshape(*indices.shape, -1).swapaxes(1, 2)
+        return np.ascontiguousarray(windows, dtype=np.float32)
+    indices = frame_indices(positions, reader.num_frames)
+    if spec.kind == "frames":
+        return np.stack([region_of(image, spec) for image in reader.images(indices)])
+    array = reader.read(indices)
+    if spec.kind == "joints" and np.isnan(array).all():
+        # Nobody in any of the chosen frames: take the nearest frames in which there is somebody.
+        seen = np.flatnonzero(~np.isnan(reader.read(np.arange(reader.num_frames))).all(axis=(1, 2, 3)))
+        array = reader.read(seen[np.abs(seen[:, None] - indices).argmin(axis=0)])
+    return np.asarray(array, dtype=np.float32)
