@@ -84,7 +84,7 @@ def evaluate(
         protocol: "split" = the manifest's split column; otherwise a data set's rule, as in utd_mhad/cross-subject.
         split: Which clips.
         out: Folder for scores.npz, robustness.json, .csv and .md; default: evaluation/ beside the model folder.
-        frame_loss: Also score clips that lost a share of their frames.
+        frame_loss: Also score clips that lost a fraction of their frames.
         specialists: Top-1 in percent of models trained on one subset alone, as in {R: 80.1, D: 70.5}; adds the gap.
         devices: Processes; with GPUs, one on each. The counts do not depend on it.
         accelerator: Where.
@@ -110,9 +110,9 @@ def evaluate(
         )
     print(table.to_text())
     for curve in curves:
-        pairs = zip(curve.shares, curve.top1, strict=True)
-        values = ", ".join(f"{100 * share:.0f} %: {top1:.1f}" for share, top1 in pairs)
-        print(f"top-1 by share of lost {curve.kind}: {values}")
+        pairs = zip(curve.fractions, curve.top1, strict=True)
+        values = ", ".join(f"{100 * fraction:.0f} %: {top1:.1f}" for fraction, top1 in pairs)
+        print(f"top-1 by fraction of lost {curve.kind}: {values}")
 
 
 def report(

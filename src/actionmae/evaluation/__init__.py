@@ -1,6 +1,6 @@
-"""What each lost sensor costs: scores on every subset, the robustness table, frame loss.
+"""What each lost sensor costs: scores on every subset, the robustness table, frame loss. Numbers only.
 
-The names below are loaded on first use, so that printing a grid needs no torch.
+The public names below are loaded on first use: only what runs a model needs torch.
 """
 
 from typing import TYPE_CHECKING
@@ -9,10 +9,12 @@ from actionmae.core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from actionmae.evaluation.compare import Difference, paired_difference
-    from actionmae.evaluation.frame_loss import FrameLossCurve, score_frame_loss
+    from actionmae.evaluation.frame_loss import score_frame_loss
+    from actionmae.evaluation.frame_loss_curve import FrameLossCurve
     from actionmae.evaluation.rows import TableRow
-    from actionmae.evaluation.scores import SubsetScores, merge, score_subsets
-    from actionmae.evaluation.table import RobustnessTable, evaluate_subsets
+    from actionmae.evaluation.scores import SubsetScores, merge
+    from actionmae.evaluation.subset_scoring import evaluate_subsets, score_subsets
+    from actionmae.evaluation.table import RobustnessTable
 
 __all__ = [
     "Difference",
@@ -31,14 +33,14 @@ __getattr__ = lazy_names(
     __name__,
     {
         "Difference": "compare",
-        "FrameLossCurve": "frame_loss",
+        "FrameLossCurve": "frame_loss_curve",
         "RobustnessTable": "table",
         "SubsetScores": "scores",
         "TableRow": "rows",
-        "evaluate_subsets": "table",
+        "evaluate_subsets": "subset_scoring",
         "merge": "scores",
         "paired_difference": "compare",
         "score_frame_loss": "frame_loss",
-        "score_subsets": "scores",
+        "score_subsets": "subset_scoring",
     },
 )

@@ -1,8 +1,10 @@
-"""A grid of cells as aligned text, Markdown or CSV, and how numbers are printed in it. No torch."""
+"""A grid of cells as aligned text or Markdown, and how numbers are printed in it. No torch."""
 
 import csv
 import io
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 NOT_SCORED = "n/a"
 
@@ -25,35 +27,54 @@ def percent_range(interval: tuple[float, float] | None) -> str:
     return NOT_SCORED if interval is None else f"{interval[0]:.1f}–{interval[1]:.1f}"
 
 
-def text_grid(header: Sequence[str], rows: Sequence[Sequence[str]], rules: Sequence[int] = ()) -> str:
-    """Columns aligned for a terminal: the first to the left, numbers to the right.
+def signed_range(interval: tuple[float, float] | None) -> str:
+    """An interval of differences as `−2.1 to +0.4`, "n/a" for None."""
+    return NOT_SCORED if interval is None else f"{points(interval[0])} to {points(interval[1])}"
 
-    Args:
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Cells as text, the first column to the left, numbers to the right.
+
+    Attributes:
         header: Column titles.
-        rows: Cells, as many in each row as titles.
-        rules: Rows before which a line is drawn, besides the one under the header.
+        rows: As many cells in each as titles.
+        rules: Rows before which the aligned text has a line, besides the one under the header.
     """
-    widths = [max(len(row[at]) for row in (header, *rows)) for at in range(len(header))]
 
-    def line(cells: Sequence[str]) -> str:
-        rest = (cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True))
-        return "  ".join([cells[0].ljust(widths[0]), *rest]).rstrip()
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    rules: Sequence[int] = ()
 
-    rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
-    out = [line(header), rule]
-    for at, row in enumerate(rows):
-        out += [rule, line(row)] if at in rules else [line(row)]
-    return "\n".join(out)
+    def to_text(self) -> str:
+        """Columns aligned for a terminal."""
+        widths = [max(map(len, column)) for column in zip(self.header, *self.rows, strict=True)]
+
+        def line(cells: Sequence[str]) -> str:
+            rest = (cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True))
+            return "  ".join([cells[0].ljust(widths[0]), *rest]).rstrip()
+
+        rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
+        lines = [line(self.header), rule]
+        for at, row in enumerate(self.rows):
+            lines += [rule, line(row)] if at in self.rules else [line(row)]
+        return "\n".join(lines)
+
+    def to_markdown(self) -> str:
+        """A Markdown table in which cells are plain text."""
+        align = [":--"] + ["--:"] * (len(self.header) - 1)
+        lines = [[markdown_text(cell) for cell in row] for row in (self.header, *self.rows)]
+        return "\n".join("| " + " | ".join(row) + " |" for row in (lines[0], align, *lines[1:]))
 
 
-def markdown_grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, numbers to the right; `|` in cells is escaped."""
-    align = [":--"] + ["--:"] * (len(header) - 1)
-    cells = [[cell.replace("|", "\\|") for cell in row] for row in (header, align, *rows)]
-    return "\n".join("| " + " | ".join(row) + " |" for row in cells)
+def markdown_text(text: object) -> str:
+    """A text for use inside a line of Markdown, shown as it is whatever it holds; line breaks become blanks."""
+    line = " ".join(str(text).split())
+    # An underscore inside a word marks nothing and stays readable.
+    return re.sub(r"[\\`*\[\]<>|~&$#]|(?<!\w)_|_(?!\w)", r"\\\g<0>", line)
 
 
-def csv_grid(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+def csv_text(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """CSV with full precision; None is an empty cell."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")

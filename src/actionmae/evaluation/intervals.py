@@ -6,7 +6,7 @@ from scipy.special import stdtrit
 
 Interval = tuple[float, float]
 
-_Z = 1.959963984540054  # the 97.5 % point of the normal distribution
+Z_95 = 1.959963984540054  # the 97.5 % point of the normal distribution
 
 
 def wilson_interval(correct: int, n: int) -> Interval:
@@ -27,8 +27,8 @@ def wilson_interval(correct: int, n: int) -> Interval:
     if n < 1 or not 0 <= correct <= n:
         raise ValueError(f"{correct} correct of {n} is no share: give n of at least 1 and correct between 0 and n")
     share = correct / n
-    middle = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = _Z / (1 + _Z**2 / n) * float(np.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2)))
+    middle = (share + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
+    half = Z_95 / (1 + Z_95**2 / n) * float(np.sqrt(share * (1 - share) / n + Z_95**2 / (4 * n**2)))
     # At 0 and n the bound is exactly 0 and 1; rounding would leave ±1e-17.
     return (0.0 if correct == 0 else middle - half, 1.0 if correct == n else middle + half)
 

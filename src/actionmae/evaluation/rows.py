@@ -4,9 +4,8 @@ All rates are in percent, 0–100, all differences in percentage points, negativ
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
@@ -31,11 +30,12 @@ class TableRow:
         interval: Wilson's 95 % interval of top1 (clips taken for independent).
         subject_interval: 95 % interval of top1 clustered by subject; None unless the subjects of all clips are known.
         paired: Clips which have this subset and all modalities, too.
-        delta: top1 minus the full set's top1 on the `paired` clips; None for the full set itself.
+        delta: top1 minus the full set's top1 on the `paired` clips; None for the full set itself and "as recorded".
         delta_interval: 95 % interval of delta on the same clips, clustered by subject where subjects are known.
         mean_class: Mean over the classes (that occur) of the class's own top-1, percent.
         macro_f1: Mean F1 over the classes that occur as label or as prediction, percent.
         specialist: Top-1 of the model trained on this subset alone, where given.
+        stands_for: Of how many subsets of its size this one is a random sample; 1 = of itself alone.
     """
 
     subset: str
@@ -51,78 +51,93 @@ class TableRow:
     mean_class: float | None = None
     macro_f1: float | None = None
     specialist: float | None = None
+    stands_for: float = 1.0
+
+    @property
+    def size(self) -> int:
+        """Number of modalities of the subset."""
+        return self.subset.count("+") + 1
 
     @property
     def gap(self) -> float | None:
         """top1 minus the specialist's, in points."""
         return None if self.top1 is None or self.specialist is None else self.top1 - self.specialist
 
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> "TableRow":
-        """Rebuild a row from `dataclasses.asdict` (lists may stand for tuples)."""
-        values: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()
-        }
-        return cls(**values)
 
-
-def subset_row(scores: SubsetScores, subset: Subset) -> TableRow:
-    """Count the clips that have all of a subset."""
-    name, rows = format_subset(subset, scores.modalities), scores.has(subset)
-    if not rows.any():
-        return TableRow(subset=name, n=0, correct=0)
-    return _row(name, scores, scores.logits[subset], rows)
-
-
-def recorded_row(scores: SubsetScores) -> TableRow:
-    """Count every clip with whatever exists for it."""
+def count_rows(scores: SubsetScores, subsets: Sequence[Subset]) -> tuple[list[TableRow], TableRow]:
+    """Count the clips that have all of each subset, and as one further row every clip with whatever exists for it."""
+    known = np.array(scores.subjects) != ""
+    # Numbers instead of names; a clip of an unknown subject has none.
+    clusters = np.where(known, np.unique(scores.subjects, return_inverse=True)[1], -1)
+    full = scores.predicted(scores.full)
+    rows = []
+    for subset in subsets:
+        name, counted = format_subset(subset, scores.modalities), scores.has(subset)
+        if not counted.any():
+            rows.append(TableRow(subset=name, n=0, correct=0))
+            continue
+        row = _count(name, scores, scores.logits[subset], counted, clusters)
+        both = counted & (full >= 0)
+        if subset != scores.full and both.any():
+            right = scores.predicted(subset)[both] == scores.labels[both]
+            row = _compare(row, right, full[both] == scores.labels[both], clusters[both])
+        rows.append(dataclasses.replace(row, paired=int(both.sum())))
     logits = scores.recorded()
-    rows: np.ndarray = ~np.isnan(logits).any(axis=1)
-    return _row(RECORDED, scores, logits, rows) if rows.any() else TableRow(subset=RECORDED, n=0, correct=0)
+    counted = ~np.isnan(logits).any(axis=1)
+    if not counted.any():
+        return rows, TableRow(subset=RECORDED, n=0, correct=0)
+    return rows, _count(RECORDED, scores, logits, counted, clusters)
 
 
-def _row(name: str, scores: SubsetScores, logits: Float32[np.ndarray, "n K"], rows: Bool[np.ndarray, " n"]) -> TableRow:
-    """Count one row over the clips `rows`, and compare it with the full set on the clips which both share."""
-    labels, subjects = scores.labels[rows], np.array(scores.subjects)
-    predicted = logits[rows].argmax(axis=1)
+def _count(
+    name: str,
+    scores: SubsetScores,
+    logits: Float32[np.ndarray, "n K"],
+    counted: Bool[np.ndarray, " n"],
+    clusters: Int64[np.ndarray, " n"],
+) -> TableRow:
+    """One row over the clips `counted`, of which there is at least one."""
+    labels, chosen, subjects = scores.labels[counted], logits[counted], clusters[counted]
+    predicted = chosen.argmax(axis=1)
     right: np.ndarray = predicted == labels
-    ranked = np.argsort(-logits[rows], axis=1, kind="stable")[:, :5]
-    known = all(subjects[rows])
-    row = TableRow(
+    own = np.take_along_axis(chosen, labels[:, None], axis=1)
+    # Of equal logits the first class ranks higher, as in argmax.
+    rank = ((chosen > own) | ((chosen == own) & (np.arange(chosen.shape[1]) < labels[:, None]))).sum(axis=1)
+    by_subject = cluster_interval(right.astype(np.float64), subjects) if (subjects >= 0).all() else None
+    mean_class, macro_f1 = _by_class(predicted, labels)
+    return TableRow(
         subset=name,
-        n=int(rows.sum()),
+        n=len(labels),
         correct=int(right.sum()),
         top1=100 * float(right.mean()),
-        top5=100 * float((ranked == labels[:, None]).any(axis=1).mean()),
+        top5=100 * float((rank < 5).mean()),
         interval=_percent(wilson_interval(int(right.sum()), len(right))),
-        subject_interval=_percent(cluster_interval(right.astype(np.float64), subjects[rows])) if known else None,
-        mean_class=100 * _mean_class(predicted, labels),
-        macro_f1=100 * _macro_f1(predicted, labels),
+        subject_interval=_percent(by_subject),
+        mean_class=100 * mean_class,
+        macro_f1=100 * macro_f1,
     )
-    both = rows & scores.has(scores.full)
-    if name == format_subset(scores.full, scores.modalities) or not both.any():
-        return dataclasses.replace(row, paired=int(both.sum()))
-    full = scores.logits[scores.full][both].argmax(axis=1) == scores.labels[both]
-    change = (logits[both].argmax(axis=1) == scores.labels[both]).astype(np.float64) - full
-    clusters = subjects[both] if all(subjects[both]) else np.arange(len(change))
-    interval = cluster_interval(change, clusters)
+
+
+def _compare(
+    row: TableRow, right: Bool[np.ndarray, " n"], full: Bool[np.ndarray, " n"], clusters: Int64[np.ndarray, " n"]
+) -> TableRow:
+    """The row with Δ: who is right under the subset, and under the full set, of the clips that have both."""
+    change = right.astype(np.float64) - full
+    interval = cluster_interval(change, clusters if (clusters >= 0).all() else np.arange(len(change)))
     return dataclasses.replace(
         row,
-        paired=len(change),
         delta=100 * float(change.mean()),
         delta_interval=None if interval is None else (100 * interval[0], 100 * interval[1]),
     )
 
 
-def _mean_class(predicted: Int64[np.ndarray, " n"], labels: Int64[np.ndarray, " n"]) -> float:
-    return float(np.mean([(predicted[labels == label] == label).mean() for label in np.unique(labels)]))
-
-
-def _macro_f1(predicted: Int64[np.ndarray, " n"], labels: Int64[np.ndarray, " n"]) -> float:
+def _by_class(predicted: Int64[np.ndarray, " n"], labels: Int64[np.ndarray, " n"]) -> tuple[float, float]:
+    """Mean of the classes' own top-1 (of those that occur), and mean F1 (of those that occur or are predicted)."""
     size = int(max(predicted.max(), labels.max())) + 1
-    hits = np.bincount(labels[predicted == labels], minlength=size)
-    either = np.bincount(labels, minlength=size) + np.bincount(predicted, minlength=size)
-    return float((2 * hits[either > 0] / either[either > 0]).mean())
+    hits, clips, chosen = (np.bincount(at, minlength=size) for at in (labels[predicted == labels], labels, predicted))
+    mean_class = (hits[clips > 0] / clips[clips > 0]).mean()
+    either = clips + chosen
+    return float(mean_class), float((2 * hits[either > 0] / either[either > 0]).mean())
 
 
 def _percent(interval: Interval | None) -> Interval | None:

@@ -16,7 +16,8 @@ from actionmae.core.tensors import ClipBatch
 from actionmae.data.manifest import ClipRow, read_manifest
 from actionmae.data.splits import check_labels, rows_for_model, split_rows
 from actionmae.data.transforms.transform import transform
-from actionmae.evaluation.frame_loss import SHARES, FrameLossCurve, score_frame_loss
+from actionmae.evaluation.frame_loss import FRACTIONS, score_frame_loss
+from actionmae.evaluation.frame_loss_curve import FrameLossCurve
 from actionmae.evaluation.scores import SubsetScores
 from actionmae.evaluation.table import RobustnessTable
 from actionmae.inference.scoring import ClipScorer, pick_device, score_model
@@ -55,8 +56,8 @@ def evaluate_model(
         accelerator: auto, cpu or cuda.
         batch_size: Clips per batch.
         num_workers: Decoding processes per process.
-        progress: Called with (clips done now, clips in all), first with 0; every lost share of frames counts as a clip.
-            Several processes say nothing until all have scored.
+        progress: Called with (clips done now, clips in all), first with 0; every fraction of lost frames counts as a
+            clip. Several processes say nothing until all have scored.
 
     Raises:
         FileNotFoundError: If the model, the manifest or a recording does not exist.
@@ -65,7 +66,7 @@ def evaluate_model(
     require_writable(out / "scores.npz")
     model, rows = _model_and_rows(model_folder, manifest, protocol=protocol, split=split)
     check_labels(rows, model.classes)
-    total = len(rows) * (1 + 2 * len(SHARES) * frame_loss)
+    total = len(rows) * (1 + 2 * len(FRACTIONS) * frame_loss)
 
     def report(clips: int) -> None:
         if progress is not None:
@@ -90,7 +91,7 @@ def evaluate_model(
         model.to(pick_device(accelerator))
         scorer = ClipScorer(rows, model, batch_size=batch_size, num_workers=num_workers)
         for spans in (False, True):
-            batches = _counted(scorer.stored_batches(model), lambda clips: report(clips * len(SHARES)))
+            batches = _counted(scorer.stored_batches(model), lambda clips: report(clips * len(FRACTIONS)))
             ready = functools.partial(transform, modalities=model.modalities)
             curves.append(score_frame_loss(model, batches, transform=ready, spans=spans))
         write_text(out / "frame_loss.json", json.dumps([curve.to_dict() for curve in curves], indent=2) + "\n")

@@ -18,7 +18,8 @@ from actionmae.data.loading.dataset import ClipDataset
 from actionmae.data.loading.loader import ClipLoader
 from actionmae.data.manifest import ClipRow
 from actionmae.data.transforms.transform import transform
-from actionmae.evaluation.scores import SubsetScores, merge, score_subsets
+from actionmae.evaluation.scores import SubsetScores, merge
+from actionmae.evaluation.subset_scoring import score_subsets
 from actionmae.nn.architectures import SavedModel
 from actionmae.nn.checkpoint import load_model
 

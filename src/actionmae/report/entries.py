@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from actionmae.evaluation.frame_loss import FrameLossCurve
+from actionmae.evaluation.frame_loss_curve import FrameLossCurve
 from actionmae.evaluation.intervals import Interval
 from actionmae.evaluation.rows import TableRow
 from actionmae.evaluation.scores import SubsetScores

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from actionmae.core.modality import ModalitySet, ModalitySpec
 from actionmae.data.manifest import ClipRow, read_manifest
 from actionmae.data.reading.readers import open_reader
-from actionmae.evaluation.frame_loss import FrameLossCurve
+from actionmae.evaluation.frame_loss_curve import FrameLossCurve
 from actionmae.evaluation.scores import SubsetScores
 from actionmae.evaluation.table import RobustnessTable
 from actionmae.report.entries import ReportRun

@@ -157,7 +157,8 @@ def full_tables(entries: Sequence[Entry]) -> Html:
         body: list[Html] = []
         for run in entry.runs:
             body += [tag("h3", run.name)] if len(entry.runs) > 1 else []
-            body += [html_table(run.table.header(), run.table.cells()), tag("p", run.table.summary(), class_="note")]
+            body += [html_table(grid.header, grid.rows) for grid in run.table.grids()]
+            body += [tag("p", run.table.summary(), class_="note")]
         alone = len(entries) == 1 == len(entry.runs)
         parts.append(tag("details", tag("summary", f"{entry.name}: all columns"), *body, open=alone))
     return join(parts)
@@ -212,9 +213,9 @@ def frame_loss(entries: Sequence[Entry]) -> Html | None:
         lines = []
         for entry in entries:
             curves = [curve for run in entry.runs for curve in run.frame_loss if curve.kind == kind]
-            if curves and all(curve.shares == curves[0].shares for curve in curves):
+            if curves and all(curve.fractions == curves[0].fractions for curve in curves):
                 mean = [sum(values) / len(curves) for values in zip(*(curve.top1 for curve in curves), strict=True)]
-                spots = [(100 * share, value) for share, value in zip(curves[0].shares, mean, strict=True)]
+                spots = [(100 * share, value) for share, value in zip(curves[0].fractions, mean, strict=True)]
                 lines.append(Line(slot=entry.slot, name=entry.name, points=spots))
         if lines:
             chart = line_chart(lines, title=f"{title}: top-1 against the share of frames lost")

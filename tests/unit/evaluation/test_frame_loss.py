@@ -18,7 +18,7 @@ def model() -> FakeClassifier:
 
 def test_no_loss_equals_the_plain_forward(model: FakeClassifier) -> None:
     batch = tiny_batch(RDI, 12, lost_frames=True)
-    curve = score_frame_loss(model, [batch], shares=(0.0, 0.5))
+    curve = score_frame_loss(model, [batch], fractions=(0.0, 0.5))
     model.eval()
     plain = (model(batch, batch.available).argmax(dim=1) == batch.labels).sum()
     assert curve.correct[0] == int(plain)
@@ -64,21 +64,21 @@ def test_only_named_modalities_lose_frames_and_repeated_clips_count_once(model: 
     assert set(_lose(batch, ["depth"], 0.5, 0, spans=False).frame_available) == {"depth"}
     curve = score_frame_loss(model, [batch, batch], modalities=["ir", "depth"], spans=True)
     assert (curve.n, curve.lost, curve.kind) == (5, ("depth", "ir"), "spans")
-    assert curve.shares == (0.0, 0.25, 0.5, 0.75, 0.9)
+    assert curve.fractions == (0.0, 0.25, 0.5, 0.75, 0.9)
 
 
 def test_rates_intervals_and_round_trip() -> None:
-    curve = FrameLossCurve(kind="frames", lost=("rgb",), shares=(0.0, 0.5), n=20, correct=(20, 10))
+    curve = FrameLossCurve(kind="frames", lost=("rgb",), fractions=(0.0, 0.5), n=20, correct=(20, 10))
     assert curve.top1 == (100.0, 50.0)
     assert curve.intervals[1] == pytest.approx((29.93, 70.07), abs=0.01)
     fields = curve.to_dict()
-    assert FrameLossCurve.from_dict({**fields, "shares": list(fields["shares"])}) == curve
+    assert FrameLossCurve.from_dict({**fields, "fractions": list(fields["fractions"])}) == curve
 
 
 def test_bad_input_is_refused_in_one_sentence(model: FakeClassifier) -> None:
-    for shares in ((), (-0.1,), (0.5, 1.2)):
-        with pytest.raises(ValueError, match="shares of lost frames are"):
-            score_frame_loss(model, [tiny_batch(RDI)], shares=shares)
+    for fractions in ((), (-0.1,), (0.5, 1.2)):
+        with pytest.raises(ValueError, match="fractions of lost frames are"):
+            score_frame_loss(model, [tiny_batch(RDI)], fractions=fractions)
     with pytest.raises(ValueError, match="unknown modality 'thermal'"):
         score_frame_loss(model, [tiny_batch(RDI)], modalities=["thermal"])
     with pytest.raises(ValueError, match="no modality was named to lose frames"):

@@ -1,6 +1,8 @@
 import csv
 import io
 import itertools
+import json
+import re
 
 import numpy as np
 import pytest
@@ -53,7 +55,9 @@ def test_rows_count_only_clips_that_have_the_subset_and_delta_is_paired() -> Non
     assert full.delta is None
     # Complete clips by both, clips 4 and 5 by rgb (right), clip 6 by depth (wrong).
     assert (table.recorded.n, table.recorded.correct) == (7, 5)
-    assert table.recorded.delta == pytest.approx(0.0)
+    assert table.recorded.delta is None  # on complete clips it is the full set itself
+    assert table.grids()[0].rows[-1][0] == "as recorded"
+    assert table.grids()[0].rows[-1][table.grids()[0].header.index("Δ")] == ""
     assert table.num_clips == 7
 
 
@@ -65,7 +69,7 @@ def test_metrics_against_hand_counts() -> None:
     assert row.mean_class == pytest.approx(100 * (2 / 3 + 1) / 2)
     assert row.macro_f1 == pytest.approx(100 * (0.8 + 2 / 3) / 2)
     assert row.top5 == pytest.approx(100)  # top-3 of 3 classes
-    assert RobustnessTable.from_scores(scores).header()[4] == "top-3"
+    assert RobustnessTable.from_scores(scores).grids()[0].header[4] == "top-3"
 
 
 def test_metrics_against_naive_loops() -> None:
@@ -88,16 +92,16 @@ def test_metrics_against_naive_loops() -> None:
     assert (row.macro_f1, row.top5, row.mean_class) == pytest.approx(expected)
 
 
-def test_a_subset_without_clips_prints_na_and_leaves_the_means_open() -> None:
+def test_a_subset_without_clips_prints_na_and_the_means_say_of_how_many_they_are() -> None:
     available = np.array([[1, 0]] * 3, dtype=bool)
     scores = chosen_scores(RD, {subset: [1, 1, 0] for subset in all_subsets(2)}, available=available)
     table = RobustnessTable.from_scores(scores)
     assert [row.n for row in table.rows] == [0, 3, 0]
     assert table.mean_delta is None
-    assert table.mean_top1 is None
+    assert table.mean_top1 == pytest.approx(200 / 3)
     line = table.to_text().splitlines()[2]
     assert line.split()[:4] == ["R+D", "0", "n/a", "n/a"]
-    assert "mean Δ n/a" in table.to_text()
+    assert table.summary() == "mean Δ n/a points of 0 of 2 subsets · mean top-1 66.7 % of 1 of 3 subsets"
 
 
 def test_an_unsupported_subset_is_na() -> None:
@@ -105,6 +109,12 @@ def test_an_unsupported_subset_is_na() -> None:
     assert table["D"].top1 is None
     assert table["D"].n == 0
     assert table["R"].delta == pytest.approx(50)
+    assert table.summary() == "mean Δ +50.0 points of 1 of 2 subsets · mean top-1 75.0 % of 2 of 3 subsets"
+    assert [sensor.shapley for sensor in table.sensors] == [None, None]
+    for text in (table.to_text(), table.to_markdown()):
+        assert re.search(r"\bD \W*0 \W*n/a", text)
+    assert json.loads(table.to_json())["rows"][2]["top1"] is None
+    assert "\nD,0,0,,," in table.to_csv()
 
 
 def test_specialists_and_their_gap() -> None:
@@ -113,7 +123,7 @@ def test_specialists_and_their_gap() -> None:
     assert table["D"].gap == pytest.approx(-5.0)
     assert table["R"].gap == pytest.approx(4.5)
     assert table["R+D"].gap is None
-    assert table.header()[-2:] == ["specialist", "gap"]
+    assert table.grids()[0].header[-2:] == ["specialist", "gap"]
     assert "−5.0" in table.to_markdown()
     with pytest.raises(ValueError, match=r"specialist D has top-1 880.0: give percent"):
         RobustnessTable.from_scores(scores, {"D": 880.0})
@@ -127,9 +137,9 @@ def test_subject_interval_needs_all_subjects() -> None:
     known = RobustnessTable.from_scores(chosen_scores(rgb, hits, subjects=["a", "a", "b", "b", "c", "c"]))
     partly = RobustnessTable.from_scores(chosen_scores(rgb, hits, subjects=["a", "a", "b", "b", "c", ""]))
     assert known.rows[0].subject_interval is not None
-    assert "by subject" in known.header()
+    assert "by subject" in known.grids()[0].header
     assert partly.rows[0].subject_interval is None
-    assert "by subject" not in partly.header()
+    assert "by subject" not in partly.grids()[0].header
 
 
 @pytest.fixture
@@ -142,17 +152,24 @@ def table() -> RobustnessTable:
 
 def test_json_round_trip(table: RobustnessTable) -> None:
     assert RobustnessTable.from_json(table.to_json()) == table
-    for text in ("{}", "[]", "no json", '{"format": 2}'):
+    damaged = table.to_json().replace('"n": 60', '"n": "60"', 1)
+    for text in ("{}", "[]", "no json", '{"format": 2}', '{"format": 3}', "[" * 100_000, damaged):
         with pytest.raises(ValueError, match="this JSON is no robustness table"):
             RobustnessTable.from_json(text)
 
 
 def test_text_columns_are_aligned(table: RobustnessTable) -> None:
-    lines = table.to_text().splitlines()
-    assert len(lines) == 2 + 7 + 1 + 1 + 1  # header, rule, subsets, rule, as recorded, summary
-    ends = {len(line) for line in lines[:2] + lines[9:10]}
-    assert len(ends) == 1
+    rows, sensors, summary = table.to_text().split("\n\n")
+    lines = rows.splitlines()
+    assert len(lines) == 2 + 7 + 1 + 1  # header, rule, subsets, rule, as recorded
+    assert len({len(line) for line in lines[:2] + lines[9:10]}) == 1
     assert lines[0].split()[:3] == ["subset", "n", "top-1"]
+    assert [line.split()[:3] for line in sensors.splitlines()[2:]] == [
+        ["R", "=", "rgb"],
+        ["D", "=", "depth"],
+        ["I", "=", "ir"],
+    ]
+    assert summary == table.summary()
 
 
 def test_markdown_and_csv_hold_every_row(table: RobustnessTable) -> None:

@@ -80,7 +80,7 @@ class Page(HTMLParser):
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
     curves = [
-        FrameLossCurve(kind=kind, lost=("rgb",), shares=(0.0, 0.5), n=10, correct=(9, 5))
+        FrameLossCurve(kind=kind, lost=("rgb",), fractions=(0.0, 0.5), n=10, correct=(9, 5))
         for kind in ("frames", "spans")
     ]
     runs = [
