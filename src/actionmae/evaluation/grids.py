@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 NOT_SCORED = "n/a"
 
@@ -32,8 +32,7 @@ def signed_range(interval: tuple[float, float] | None) -> str:
     return NOT_SCORED if interval is None else f"{points(interval[0])} to {points(interval[1])}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Grid:
+class Grid(NamedTuple):
     """Cells as text, the first column to the left, numbers to the right.
 
     Attributes:
@@ -46,25 +45,27 @@ class Grid:
     rows: Sequence[Sequence[str]]
     rules: Sequence[int] = ()
 
-    def to_text(self) -> str:
-        """Columns aligned for a terminal."""
-        widths = [max(map(len, column)) for column in zip(self.header, *self.rows, strict=True)]
 
-        def line(cells: Sequence[str]) -> str:
-            rest = (cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True))
-            return "  ".join([cells[0].ljust(widths[0]), *rest]).rstrip()
+def text_grid(header: Sequence[str], rows: Sequence[Sequence[str]], rules: Sequence[int] = ()) -> str:
+    """Columns aligned for a terminal; the arguments are a `Grid`'s."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
 
-        rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
-        lines = [line(self.header), rule]
-        for at, row in enumerate(self.rows):
-            lines += [rule, line(row)] if at in self.rules else [line(row)]
-        return "\n".join(lines)
+    def line(cells: Sequence[str]) -> str:
+        rest = (cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True))
+        return "  ".join([cells[0].ljust(widths[0]), *rest]).rstrip()
 
-    def to_markdown(self) -> str:
-        """A Markdown table in which cells are plain text."""
-        align = [":--"] + ["--:"] * (len(self.header) - 1)
-        lines = [[markdown_text(cell) for cell in row] for row in (self.header, *self.rows)]
-        return "\n".join("| " + " | ".join(row) + " |" for row in (lines[0], align, *lines[1:]))
+    rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
+    out = [line(header), rule]
+    for at, row in enumerate(rows):
+        out += [rule, line(row)] if at in rules else [line(row)]
+    return "\n".join(out)
+
+
+def markdown_grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table in which cells are plain text."""
+    align = [":--"] + ["--:"] * (len(header) - 1)
+    lines = [[markdown_text(cell) for cell in row] for row in (header, *rows)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (lines[0], align, *lines[1:]))
 
 
 def markdown_text(text: object) -> str:
@@ -74,7 +75,7 @@ def markdown_text(text: object) -> str:
     return re.sub(r"[\\`*\[\]<>|~&$#]|(?<!\w)_|_(?!\w)", r"\\\g<0>", line)
 
 
-def csv_text(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+def csv_grid(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """CSV with full precision; None is an empty cell."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")

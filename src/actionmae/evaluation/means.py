@@ -57,6 +57,7 @@ def mean_over(rows: Sequence[TableRow], number: Number) -> SubsetMean:
 
     A row of a random sample counts for as many subsets as it stands for, so that the mean is that of stratified
     sampling (by size), and the interval follows from its variance (Cochran, Sampling Techniques, 3rd ed., § 5.3–5.4).
+    The subsets that `plan_subsets` draws are balanced, so that the interval is wider than need be.
     """
     given = [(row, value) for row in rows if (value := number(row)) is not None]
     total = round(sum(row.stands_for for row in rows))

@@ -36,8 +36,7 @@ def plan_subsets(
     """All subsets, or the full set, every single modality, every pair, every leave-one-out and a sample of the others.
 
     Of every other size 2 M subsets are drawn (all, if there are no more), the same for everybody with M modalities, so
-    that models are compared on the same ones. Each modality is in at least two of them and out of at least two, as the
-    Shapley value needs.
+    that models are compared on the same ones.
 
     Args:
         num_modalities: M, at least 1.
@@ -68,16 +67,20 @@ def table_order(subsets: Iterable[Subset]) -> tuple[Subset, ...]:
     return tuple(sorted(set(subsets), key=lambda subset: (-len(subset), subset)))
 
 
-def _draw(num_modalities: int, size: int) -> list[Subset]:
-    """2 M of the subsets of one size, drawn until every modality is in two of them and out of two."""
+def _draw(num_modalities: int, size: int) -> set[Subset]:
+    """2 M of the subsets of one size (all, if there are no more): two random ones, turned around a random circle.
+
+    So each modality is in equally many of them, and what a strong one brings is not taken for a large subset's merit.
+    """
     count = 2 * num_modalities
     if math.comb(num_modalities, size) <= count:
-        return list(combinations(range(num_modalities), size))
+        return set(combinations(range(num_modalities), size))
     rng = numpy_generator("subset sample", num_modalities, size)
-    while True:
-        drawn: set[Subset] = set()
-        while len(drawn) < count:
-            drawn.add(tuple(sorted(rng.choice(num_modalities, size, replace=False).tolist())))
-        times = [sum(slot in subset for subset in drawn) for slot in range(num_modalities)]
-        if min(times) >= 2 and max(times) <= count - 2:
-            return list(drawn)
+    drawn: set[Subset] = set()
+    while len(drawn) < count:
+        circle, first = rng.permutation(num_modalities), rng.choice(num_modalities, size, replace=False)
+        turned = (circle[(first + turn) % num_modalities] for turn in range(num_modalities))
+        orbit = {tuple(sorted(subset.tolist())) for subset in turned}
+        if len(orbit) == num_modalities and not orbit & drawn:
+            drawn |= orbit
+    return drawn

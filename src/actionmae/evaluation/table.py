@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from actionmae.core.subsets import all_subsets, format_subset, parse_subset
-from actionmae.evaluation.grids import Grid, csv_text
+from actionmae.evaluation.grids import Grid, csv_grid, markdown_grid, text_grid
 from actionmae.evaluation.means import mean_over
 from actionmae.evaluation.rows import RECORDED, TableRow, count_rows
 from actionmae.evaluation.scores import SubsetScores
@@ -123,11 +123,11 @@ class RobustnessTable:
 
     def to_text(self) -> str:
         """Aligned columns for a terminal, with Δ̄ and the means below."""
-        return "\n\n".join([*(grid.to_text() for grid in self.grids()), self.summary()])
+        return "\n\n".join([*(text_grid(*grid) for grid in self.grids()), self.summary()])
 
     def to_markdown(self) -> str:
         """Markdown tables, with Δ̄ and the means below."""
-        return "\n\n".join([*(grid.to_markdown() for grid in self.grids()), self.summary()]) + "\n"
+        return "\n\n".join([*(markdown_grid(grid.header, grid.rows) for grid in self.grids()), self.summary()]) + "\n"
 
     def summary(self) -> str:
         """One line with Δ̄ and the mean top-1; estimates say so, and so do means of some of the subsets."""
@@ -137,7 +137,7 @@ class RobustnessTable:
         """All fields of the rows with full precision, one line per row; n/a is an empty cell."""
         names = [field.name for field in dataclasses.fields(TableRow)]
         header = [part for name in names for part in _csv_names(name)] + ["gap"]
-        return csv_text(header, [_csv_cells(row, names) for row in (*self.rows, self.recorded)])
+        return csv_grid(header, [_csv_cells(row, names) for row in (*self.rows, self.recorded)])
 
     def to_json(self) -> str:
         """All fields, from which `from_json` rebuilds the table; the means are added for other readers."""

@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from actionmae.core.files import write_text
-from actionmae.evaluation.grids import NOT_SCORED, Grid, percent, points
+from actionmae.evaluation.grids import NOT_SCORED, markdown_grid, percent, points
 from actionmae.report import close_ups, sections
 from actionmae.report.entries import Entry, ReportRun, group_runs, subset_names
 from actionmae.report.findings import headline, leaders, mean_incomplete, sensor_costs
@@ -133,7 +133,7 @@ def _markdown(entries: Sequence[Entry], title: str) -> str:
         subsets = [name for name, _ in subset_names(entries)]
         rows = [[subset, *(_cell(entry, subset) for entry in entries)] for subset in subsets]
         rows.append(["mean, incomplete", *(_mean_cell(entry) for entry in entries)])
-        table = Grid(header=["subset", *(entry.name for entry in entries)], rows=rows).to_markdown()
+        table = markdown_grid(["subset", *(entry.name for entry in entries)], rows)
         parts += [sections.verdict(entries), "## Top-1 by subset", table]
     parts.append("\n".join(f"- **{entry.name}**: {headline(entry)}" for entry in entries))
     for entry in entries:
@@ -148,7 +148,7 @@ def _markdown(entries: Sequence[Entry], title: str) -> str:
     if costs:
         parts += [
             "## What each lost sensor costs",
-            Grid(header=["model", "lost", "it alone", "on average"], rows=costs).to_markdown(),
+            markdown_grid(["model", "lost", "it alone", "on average"], costs),
         ]
     return "\n\n".join(parts) + "\n"
 

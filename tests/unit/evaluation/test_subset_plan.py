@@ -14,7 +14,7 @@ def test_few_modalities_are_scored_in_full(size: int) -> None:
     assert not plan.sampled
 
 
-@pytest.mark.parametrize("size", [8, 12, 30])
+@pytest.mark.parametrize("size", [8, 9, 12, 30])
 def test_many_modalities_are_sampled_by_size(size: int) -> None:
     plan = plan_subsets(size)
     count = Counter(map(len, plan.subsets))
@@ -24,19 +24,11 @@ def test_many_modalities_are_sampled_by_size(size: int) -> None:
     for k in range(3, size - 1):
         drawn = [subset for subset in plan.subsets if len(subset) == k]
         assert len(drawn) == len(set(drawn)) == min(2 * size, math.comb(size, k))
-        for slot in range(size):
-            assert 2 <= sum(slot in subset for subset in drawn) <= len(drawn) - 2
+        assert len({sum(slot in subset for subset in drawn) for slot in range(size)}) == 1  # all are treated alike
     assert set(fixed_subsets(size)) <= set(plan.subsets)
     assert plan.subsets == table_order(plan.subsets)
     assert len(plan.subsets) <= 3 * size**2
     assert plan == plan_subsets(size)
-
-
-def test_a_sample_treats_all_modalities_alike() -> None:
-    """Over all sizes every one of 30 modalities is in about as many of the drawn subsets."""
-    drawn = [subset for subset in plan_subsets(30).subsets if 3 <= len(subset) <= 28]
-    times = Counter(slot for subset in drawn for slot in subset)
-    assert max(times.values()) / min(times.values()) < 1.15
 
 
 def test_the_limit_is_an_option_within_bounds() -> None:
