@@ -51,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(actionmae.__version__)
         return 0
     verb, *rest = words
+    _share_cores()
     if verb not in VERBS:
         print(f"actionmae: unknown verb {verb!r}: choose one of {', '.join(VERBS)}", file=sys.stderr)
         return 2
@@ -103,6 +104,16 @@ def _terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _share_cores() -> None:
+    """Let idle threads sleep, for OpenMP reads this when torch is imported.
+
+    By default they spin, and where other programs use the cores, too, a training waits for threads that wait for it:
+    docs/results.md, "Two trainings on two cores".
+    """
+    for name, value in (("OMP_WAIT_POLICY", "passive"), ("KMP_BLOCKTIME", "0")):
+        os.environ.setdefault(name, value)
 
 
 def _print_anything() -> None:

@@ -101,3 +101,18 @@ def test_a_terminal_without_the_character_gets_a_question_mark() -> None:
         "assert command.main(['report']) == 0"
     )
     assert run_python(code, env={"PYTHONIOENCODING": "ascii"}) == "mean ? 3\n"
+
+
+@pytest.mark.parametrize(("given", "wanted"), [({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")])
+def test_idle_threads_sleep_unless_told_otherwise(given: dict[str, str], wanted: str) -> None:
+    code = (
+        "import os\n"
+        "from actionmae.cli import command\n"
+        "def report():\n"
+        "    'Load OpenMP.'\n"
+        "    import torch\n"
+        "    print(os.environ['OMP_WAIT_POLICY'])\n"
+        "command.VERBS['report'] = report\n"
+        "command.main(['report'])"
+    )
+    assert run_python(code, env={"KMP_BLOCKTIME": "", **given}).split() == [wanted]
