@@ -100,30 +100,23 @@ def prepare(
         ChildProcessError: If a worker process died or cannot be started.
     """
     _check(crop, short_side, workers, shard)
-    started, out = time.monotonic(), Path(out)
+    started, out, root = time.monotonic(), Path(out), Path(root)
     remembered = read_modalities(out)
-    raw = find_clips(layout, Path(root), modalities, crop, remembered)
-    _check_names([row.sample for row in raw.rows], out)
-    require_own_names(raw.rows, str(root))
-    refuse_foreign(out, Path(root), raw.specs)
+    raw = find_clips(layout, root, modalities, crop, remembered)
+    _check_names(raw.rows, root, out)
+    refuse_foreign(out, root, raw.specs)
+    settings = Settings(
+        layout=layout, root=str(root.resolve()), crop=raw.crop, transcode=transcode, short_side=short_side
+    )
     if transcode:
         require_meaning(out, remembered, raw.specs)
     with _room_in(out):
-        require_settings(
-            out,
-            Settings(
-                layout=layout,
-                root=str(Path(root).resolve()),
-                crop=raw.crop,
-                transcode=transcode,
-                short_side=short_side,
-            ),
-        )
+        require_settings(out, settings)
         rows = raw.rows[shard[0] - 1 :: shard[1]]
         if layout == "folder":
             rows = keep_facts(rows, out)
-        jobs = {
-            row.sample: Job(
+        jobs = [
+            Job(
                 row=row,
                 specs=raw.specs,
                 out=out,
@@ -133,25 +126,28 @@ def prepare(
                 flow=flow,
             )
             for row in rows
-        }
+        ]
         problems = [Problem(sample=sample, modality="", reason=reason) for sample, reason in raw.unusable]
         with Journal(out / "progress", shard) as journal:
             done = _run(jobs, journal, workers, progress, problems)
             if shard[1] == 1:
                 _sweep(out, raw.specs)
         whole = [dataclasses.replace(row, files=done[row.sample]) for row in rows if done[row.sample]]
-        names = dict.fromkeys(name for row in whole for name in row.files)
         if shard[1] == 1:
             if not whole:
                 raise ValueError(f"none of the {len(rows)} clips below {root} can be read: {problems[0].reason}")
-            _write_results(out, whole, raw, {**remembered, **{name: raw.specs[name] for name in names}}, problems)
+            _write_results(out, whole, raw, remembered, problems)
     return PrepareReport(
         manifest=out / "manifest.csv",
         num_clips=len(whole),
-        num_files={name: sum(name in row.files for row in whole) for name in names},
+        num_files={name: sum(name in row.files for row in whole) for name in _modalities(whole)},
         problems=tuple(problems),
         seconds=time.monotonic() - started,
     )
+
+
+def _modalities(rows: Sequence[ClipRow]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row.files))
 
 
 @contextmanager
@@ -168,13 +164,14 @@ def _room_in(out: Path) -> Iterator[None]:
         ) from error
 
 
-def _check_names(samples: list[str], out: Path) -> None:
-    """Every sample must name a file of its own: `walk/3` does, `./a` would be the file of `a`."""
-    for sample in samples:
-        if Path(sample).is_absolute() or ".." in Path(sample).parts:
-            raise ValueError(f"sample {sample!r} would be written outside of {out}: name it without a leading / and ..")
-        if os.path.normpath(sample) != sample:
-            raise ValueError(f"sample {sample!r} is no plain name of a file: write {os.path.normpath(sample)!r}")
+def _check_names(rows: Sequence[ClipRow], root: Path, out: Path) -> None:
+    """Every sample must name a file of its own, and one below `out`."""
+    require_own_names(rows, str(root))
+    for row in rows:
+        if Path(row.sample).is_absolute() or ".." in Path(row.sample).parts:
+            raise ValueError(
+                f"sample {row.sample!r} would be written outside of {out}: name it without a leading / and .."
+            )
 
 
 def _check(crop: str, short_side: int, workers: int, shard: tuple[int, int]) -> None:
@@ -189,7 +186,7 @@ def _check(crop: str, short_side: int, workers: int, shard: tuple[int, int]) -> 
 
 
 def _run(
-    jobs: dict[str, Job],
+    jobs: Sequence[Job],
     journal: Journal,
     workers: int,
     progress: Callable[[int, int], None] | None,
@@ -198,10 +195,10 @@ def _run(
     """The prepared files of every clip; finished clips are skipped."""
     files: dict[str, dict[str, Cell]] = {}
     left = []
-    for sample, job in jobs.items():
-        before = journal.finished(sample)
+    for job in jobs:
+        before = journal.finished(job.row.sample)
         if before is not None and job.is_done(before.files, before.moment):
-            files[sample] = before.files
+            files[job.row.sample] = before.files
         else:
             left.append(job)
     if files and progress is not None:
@@ -227,11 +224,11 @@ def _sweep(out: Path, specs: Mapping[str, ModalitySpec]) -> None:
 
 
 def _write_results(
-    out: Path, rows: list[ClipRow], raw: RawClips, specs: Mapping[str, ModalitySpec], problems: list[Problem]
+    out: Path, rows: list[ClipRow], raw: RawClips, remembered: Mapping[str, ModalitySpec], problems: list[Problem]
 ) -> None:
     labels = {row.label for row in rows}  # NTU RGB+D 60 is the first half of 120: a model of it has 60 outputs
     write_manifest(out / "manifest.csv", rows, [name for name in raw.classes if name in labels])
-    write_modalities(out, specs.values())
+    write_modalities(out, {**remembered, **{name: raw.specs[name] for name in _modalities(rows)}}.values())
     with (
         atomic_write(out / "problems.csv") as unfinished,
         unfinished.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
