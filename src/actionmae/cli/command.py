@@ -13,7 +13,8 @@ from actionmae.cli.arguments import parse, sentence, summary
 from actionmae.cli.deploy import export
 from actionmae.cli.experiments import reproduce
 from actionmae.cli.join import join
-from actionmae.cli.models import demo, embed, evaluate, predict, report, train
+from actionmae.cli.models import demo, embed, evaluate, report, train
+from actionmae.cli.predict import predict
 from actionmae.cli.recordings import check, prepare, show
 
 VERBS: dict[str, Callable[..., int | None]] = {

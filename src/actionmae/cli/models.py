@@ -1,6 +1,5 @@
 """The verbs about models: train, score, compare and use them."""
 
-import json as json_format
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -131,39 +130,6 @@ def report(
 
     for path in report_runs(runs, out, manifest=manifest, title=title):
         print(path)
-
-
-def predict(
-    model: Path,
-    inputs: list[str],
-    *,
-    top: int = 5,
-    json: bool = False,
-    device: str = "cpu",
-) -> None:
-    """Predict one clip from whichever of its recordings exist.
-
-    Args:
-        model: Model folder.
-        inputs: modality=path, for example rgb=a.avi depth=a_depth/
-        top: How many classes to print.
-        json: Print JSON.
-        device: cpu, cuda, …
-    """
-    from actionmae.cli.clips import recordings
-    from actionmae.inference.predictor import Predictor
-
-    clip = recordings(inputs)
-    prediction = Predictor.load(model, device=device).predict_many([clip], top=top)[0]  # any name, even "top"
-    if json:
-        print(json_format.dumps(prediction.to_dict(), indent=2, ensure_ascii=False))
-        return
-    print(
-        f"from {' + '.join(prediction.available)}"
-        + (f" (missing: {', '.join(prediction.missing)})" if prediction.missing else "")
-    )
-    for name, probability in zip(prediction.classes, prediction.probabilities, strict=True):
-        print(f"{100 * probability:5.1f} %  {name}")
 
 
 def embed(

@@ -3,27 +3,25 @@
 Reading, frame choice and preprocessing are those of a test clip: a prediction here is the one that evaluation counted.
 """
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float32
-from numpy.typing import ArrayLike
+from jaxtyping import Bool, Float, Float32
+from torch import Tensor
 
-from actionmae.core.tensors import ClipBatch
-from actionmae.data.cell import Cell
 from actionmae.data.loading.collate import ClipSample, collate
-from actionmae.data.loading.dataset import read_sample
-from actionmae.data.reading.readers import FrameReader, array_reader, open_reader
 from actionmae.data.transforms.transform import transform
-from actionmae.inference.prediction import Prediction
+from actionmae.inference.prediction import Failure, Prediction
+from actionmae.inference.read_clip import Broken, Source, open_recordings, read_readable
+from actionmae.inference.votes import cast_votes
+from actionmae.inference.windows import Window, slide
 from actionmae.nn.architectures import SavedModel
 from actionmae.nn.checkpoint import load_model
 
-Source = Cell | str | os.PathLike[str] | ArrayLike
-"""A path (video, folder of images, .mat, .npy, .skeleton), a cell of a manifest, or an array or tensor, time first."""
+Read = tuple[ClipSample, Broken]
 
 
 class Predictor:
@@ -31,13 +29,22 @@ class Predictor:
 
     Args:
         model: In eval mode, on the device where it is to run.
+        min_confidence: Below this probability an answer is not `sure`.
+
+    Raises:
+        ValueError: If min_confidence is no probability.
     """
 
-    def __init__(self, model: SavedModel) -> None:
+    def __init__(self, model: SavedModel, *, min_confidence: float = 0.0) -> None:
+        if not 0 <= min_confidence <= 1:
+            raise ValueError(f"min_confidence is {min_confidence}: give a probability, 0–1")
         self.model = model.eval()
+        self.min_confidence = min_confidence
 
     @classmethod
-    def load(cls, folder: str | Path, *, device: torch.device | str = "cpu") -> "Predictor":
+    def load(
+        cls, folder: str | Path, *, device: torch.device | str = "cpu", min_confidence: float = 0.0
+    ) -> "Predictor":
         """Read a model folder.
 
         Raises:
@@ -46,7 +53,7 @@ class Predictor:
         """
         model = load_model(folder)
         try:
-            return cls(model.to(torch.device(device)))
+            return cls(model.to(torch.device(device)), min_confidence=min_confidence)
         except (RuntimeError, AssertionError) as error:
             reason = str(error).strip().splitlines()[0]
             raise ValueError(
@@ -54,7 +61,7 @@ class Predictor:
             ) from error
 
     def predict(self, /, *, top: int = 5, **files: Source) -> Prediction:
-        """Classify one clip.
+        """Classify one clip. A recording that cannot be read counts as missing if others are left.
 
         Args:
             top: How many classes to return.
@@ -63,59 +70,146 @@ class Predictor:
 
         Raises:
             FileNotFoundError: If a path does not exist.
-            ValueError: If nothing is given, a modality is unknown, a recording is broken, or top is out of range.
+            ValueError: If nothing is given, a modality is unknown, no recording can be read, the model does not predict
+                from these modalities, or top is out of range.
         """
         return self.predict_many([files], top=top)[0]
 
-    def predict_many(self, clips: Sequence[Mapping[str, Source]], *, top: int = 5) -> list[Prediction]:
-        """Classify several clips in one batch; each may have other modalities. See `predict`."""
-        if top < 1:
-            raise ValueError(f"top is {top}: give at least 1")
-        if not clips:
-            return []
-        batch = self._batch(clips)
-        with torch.inference_mode():
-            probabilities = self.model(batch).logits.float().softmax(dim=1).cpu()
-        best, classes = probabilities.topk(min(top, len(self.model.classes)), dim=1)
-        names = self.model.modalities.names
-        return [
-            Prediction(
-                classes=tuple(self.model.classes[index] for index in row_classes),
-                probabilities=tuple(row_best),
-                available=tuple(name for name in names if name in clip),
-                missing=tuple(name for name in names if name not in clip),
-            )
-            for row_classes, row_best, clip in zip(classes.tolist(), best.tolist(), clips, strict=True)
-        ]
+    def predict_many(
+        self, clips: Sequence[Mapping[str, Source]], *, top: int = 5, why: bool = False
+    ) -> list[Prediction]:
+        """Classify several clips in one batch; each may have other modalities. See `predict`.
+
+        Args:
+            clips: Path or array by modality, for each clip.
+            top: How many classes to return.
+            why: Also say what each sensor contributes.
+        """
+        read = [self._read(f"clip {at}", clip, all_exist=True) for at, clip in enumerate(clips)]
+        return self._answer(read, top=top, why=why)
+
+    def predict_each(
+        self,
+        clips: Iterable[tuple[str, Mapping[str, Source]]],
+        *,
+        top: int = 5,
+        why: bool = False,
+        batch_size: int = 32,
+    ) -> Iterator[Prediction | Failure]:
+        """Classify any number of clips, in their order, a batch at a time; a clip that cannot be used is a `Failure`.
+
+        Args:
+            clips: Name, and path or array by modality.
+            top: How many classes to return.
+            why: Also say what each sensor contributes.
+            batch_size: Clips in memory at once.
+
+        Raises:
+            ValueError: If top or batch_size is out of range.
+        """
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}: give at least 1")
+        left = iter(clips)
+        while read := [self._try_to_read(name, files) for name, files in islice(left, batch_size)]:
+            answers = iter(self._answer([each for each in read if not isinstance(each, Failure)], top=top, why=why))
+            for each in read:
+                yield each if isinstance(each, Failure) else next(answers)
+
+    def predict_windows(
+        self, files: Mapping[str, Source], *, window: float, stride: float, batch_size: int = 32
+    ) -> list[tuple[Window, Prediction]]:
+        """Slide over one long recording; windows in which no sensor has a frame are left out.
+
+        Args:
+            files: Path or array by modality.
+            window: Seconds of each.
+            stride: Seconds from one to the next.
+            batch_size: Windows in memory at once.
+
+        Raises:
+            FileNotFoundError: If a path does not exist.
+            ValueError: As `predict`; and if no sensor knows its frames per second, or a number is not above 0.
+        """
+        readers, unopened = open_recordings("the recording", files, self.model.modalities, all_exist=True)
+        left = slide(readers, window=window, stride=stride)
+        found: list[tuple[Window, Prediction]] = []
+        while group := list(islice(left, batch_size)):
+            read = [read_readable(f"{each.start:.2f} s", each.readers, self.model.modalities) for each in group]
+            for sample, _ in read:
+                self._require_supported(sample)
+            read = [(sample, unopened | unread) for sample, unread in read]
+            found += zip(group, self._answer(read, top=1, why=False), strict=True)
+        return found
 
     def embed(self, /, **files: Source) -> dict[str, Float32[np.ndarray, " C"]]:
         """The clip's tokens by modality: as encoded where the modality was given, reconstructed where it was not.
 
         Without ActionMAE only the given modalities are returned. See `predict` for what may be given.
         """
-        batch = self._batch([files])
+        sample, _ = self._read("clip", files)
         with torch.inference_mode():
-            tokens, filled = self.model.reconstruct(self.model.encode(batch), batch.available)
+            tokens, available = self._encode([sample])
+            tokens, filled = self.model.reconstruct(tokens, available)
         return {
             name: tokens[0, slot].float().cpu().numpy()
             for slot, name in enumerate(self.model.modalities.names)
             if bool(filled[0, slot])
         }
 
-    def _batch(self, clips: Sequence[Mapping[str, Source]]) -> ClipBatch:
-        samples = [self._read(f"clip {at}", clip) for at, clip in enumerate(clips)]
-        device = next(self.model.parameters()).device
-        return transform(collate(samples).to(device), self.model.modalities)
+    def _try_to_read(self, name: str, files: Mapping[str, Source]) -> Read | Failure:
+        try:
+            return self._read(name, files)
+        except (ValueError, OSError) as error:
+            return Failure(reason=str(error))
 
-    def _read(self, sample: str, clip: Mapping[str, Source]) -> ClipSample:
+    def _read(self, name: str, files: Mapping[str, Source], *, all_exist: bool = False) -> Read:
         modalities = self.model.modalities
-        if not clip:
-            raise ValueError(f"{sample} has no recording: give at least one of {', '.join(modalities.names)}")
-        readers: dict[str, FrameReader] = {}
-        for name, source in clip.items():
-            spec = modalities[modalities.index(name)]
-            if isinstance(source, Cell | str | os.PathLike):
-                readers[name] = open_reader(source, spec)
-            else:
-                readers[name] = array_reader(source, spec, name=f"the {name} array")
-        return read_sample(sample, readers, modalities)
+        readers, unopened = open_recordings(name, files, modalities, all_exist=all_exist)
+        sample, unread = read_readable(name, readers, modalities)
+        self._require_supported(sample)
+        return sample, unopened | unread
+
+    def _require_supported(self, sample: ClipSample) -> None:
+        supported, names = self.model.supported_subsets, self.model.modalities.names
+        subset = tuple(slot for slot, name in enumerate(names) if name in sample.clips)
+        if supported is not None and subset not in supported:
+            given, *known = ("+".join(names[slot] for slot in each) for each in (subset, *supported))
+            raise ValueError(
+                f"{sample.sample} has {given}, from which this model does not predict: it was trained for "
+                f"{', '.join(known)}"
+            )
+
+    def _encode(self, samples: Sequence[ClipSample]) -> tuple[Float[Tensor, "B M C"], Bool[Tensor, "B M"]]:
+        device = next(self.model.parameters()).device
+        batch = transform(collate(samples).to(device), self.model.modalities)
+        return self.model.encode(batch), batch.available
+
+    @torch.inference_mode()
+    def _answer(self, read: Sequence[Read], *, top: int, why: bool) -> list[Prediction]:
+        if top < 1:
+            raise ValueError(f"top is {top}: give at least 1")
+        if not read:
+            return []
+        tokens, available = self._encode([sample for sample, _ in read])
+        probabilities = self._probabilities(tokens, available)
+        best, classes = probabilities.topk(min(top, len(self.model.classes)), dim=1)
+        votes = cast_votes(self.model, self._probabilities, tokens, available) if why else [()] * len(read)
+        names = self.model.modalities.names
+        return [
+            Prediction(
+                classes=tuple(self.model.classes[index] for index in row_classes),
+                probabilities=tuple(row_best),
+                available=tuple(name for name in names if name in sample.clips),
+                missing=tuple(name for name in names if name not in sample.clips and name not in broken),
+                broken=broken,
+                sure=row_best[0] >= self.min_confidence,
+                votes=row_votes,
+            )
+            for row_classes, row_best, (sample, broken), row_votes in zip(
+                classes.tolist(), best.tolist(), read, votes, strict=True
+            )
+        ]
+
+    def _probabilities(self, tokens: Float[Tensor, "B M C"], visible: Bool[Tensor, "B M"]) -> Float[Tensor, "B K"]:
+        logits = self.model.classify(*self.model.reconstruct(tokens, visible)).float()
+        return logits.softmax(dim=1).cpu()

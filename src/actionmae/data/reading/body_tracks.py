@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 Joints = NDArray[np.float32]
 """[J, 3 or more] of one body: the first three are metres."""
@@ -114,6 +113,8 @@ def _matches(before: list[_Track], after: list[_Track], *, certain: bool) -> lis
     if not before or not after:
         return []
     likeness = np.stack([_likeness(one, after, certain=certain) for one in before])
+    from scipy.optimize import linear_sum_assignment  # takes half a second to import, and few clips need it
+
     rows, columns = linear_sum_assignment(likeness, maximize=True)
     return [
         (before[row], after[column]) for row, column in zip(rows, columns, strict=True) if likeness[row, column] > 0

@@ -1,0 +1,158 @@
+"""The verb predict: one clip, many clips, or one long recording."""
+
+import json as json_format
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from actionmae.cli.clips import recordings
+from actionmae.cli.progress import ClipCounter
+
+if TYPE_CHECKING:
+    from actionmae.inference.clip_lists import Clips
+    from actionmae.inference.prediction import Prediction
+    from actionmae.inference.predictor import Predictor
+
+log = logging.getLogger(__name__)
+
+DONT_KNOW = "don't know"
+
+
+def predict(
+    model: Path,
+    inputs: list[str],
+    *,
+    top: int = 5,
+    why: bool = False,
+    min_confidence: float = 0.0,
+    window: float | None = None,
+    stride: float | None = None,
+    out: Path | None = None,
+    json: bool = False,
+    batch_size: int = 32,
+    device: str = "cpu",
+) -> int:
+    """Predict from whichever recordings exist: one clip, many, or one long recording; exit code 1 if a clip failed.
+
+    Args:
+        model: Model folder.
+        inputs: modality=path, as in rgb=a.avi depth=a_depth/; the same with {clip} in the place of the clips' names; or
+            a manifest.
+        top: How many classes.
+        why: Also say what each sensor says alone, and how much of the answer's probability goes without it.
+        min_confidence: Below this probability the answer is "don't know".
+        window: Seconds; slide over a long recording and tell what happens when.
+        stride: Seconds from one window to the next; default: half a window.
+        out: .jsonl or .csv for the answers.
+        json: Print JSON.
+        batch_size: Clips, or windows, in memory at once.
+        device: cpu, cuda, …
+    """
+    from actionmae.inference.answers import check_answers_path
+    from actionmae.inference.clip_lists import CLIP, manifest_clips, pattern_clips
+    from actionmae.inference.predictor import Predictor
+
+    files = _files(inputs)
+    if out is not None:
+        check_answers_path(out)
+    predictor = Predictor.load(model, device=device, min_confidence=min_confidence)
+    many = files is None or any(CLIP in path for path in files.values())
+    if window is not None or stride is not None:
+        if window is None or files is None or many:
+            raise ValueError("windows slide over one recording: give its paths as name=path, and --window in seconds")
+        options = {"window": window, "stride": window / 2 if stride is None else stride, "batch_size": batch_size}
+        _predict_windows(predictor, files, out, json, options)
+        return 0
+    if many:
+        names = predictor.model.modalities.names
+        clips = manifest_clips(Path(inputs[0]), names) if files is None else pattern_clips(files)
+        return _predict_clips(predictor, clips, out, json, {"top": top, "why": why, "batch_size": batch_size})
+    prediction = predictor.predict_many([files or {}], top=top, why=why)[0]  # any name, even "top"
+    print(json_format.dumps(prediction.to_dict(), indent=2, ensure_ascii=False) if json else _text(prediction))
+    _write(out, [{"sample": "clip", **prediction.to_dict()}])
+    return 0
+
+
+def _files(inputs: list[str]) -> dict[str, str] | None:
+    """Paths by modality; None = a manifest."""
+    if len(inputs) == 1 and inputs[0].endswith(".csv") and not inputs[0].partition("=")[0].isidentifier():
+        return None
+    return recordings(inputs)
+
+
+def _predict_clips(
+    predictor: "Predictor", clips: "Clips", out: Path | None, json: bool, options: Mapping[str, Any]
+) -> int:
+    failed: list[str] = []
+    partly: list[str] = []
+
+    def records() -> Iterator[dict[str, Any]]:
+        with ClipCounter("predicting") as counter:
+            answers = predictor.predict_each(clips, **options)
+            for done, ((name, _), answer) in enumerate(zip(clips, answers, strict=True), start=1):
+                record = {"sample": name, **answer.to_dict()}
+                failed.extend([f"{name}: {record['error']}"] if "error" in record else [])
+                partly.extend(f"{name} without {each}: {why}" for each, why in record.get("broken", {}).items())
+                yield record
+                counter.reach(done, len(clips))
+
+    if out is None:
+        for record in records():
+            print(json_format.dumps(record, ensure_ascii=False) if json else _line(record), flush=True)
+    else:
+        _write(out, records())
+        print(f"{out}: {len(clips)} clips, {len(failed)} not predicted")
+    for what, lines in (("broken recordings that were not used", partly), ("clips that were not predicted", failed)):
+        if lines:
+            log.warning("%d %s:\n  %s", len(lines), what, "\n  ".join(lines))
+    return 1 if failed else 0
+
+
+def _predict_windows(
+    predictor: "Predictor",
+    files: Mapping[str, str],
+    out: Path | None,
+    json: bool,
+    options: Mapping[str, Any],
+) -> None:
+    from actionmae.inference.windows import merge_windows
+
+    found = predictor.predict_windows(files, **options)
+    segments = [segment.to_dict() for segment in merge_windows(found)]
+    windows = [{"start": each.start, "end": each.end, **prediction.to_dict()} for each, prediction in found]
+    if json:
+        print(json_format.dumps({"segments": segments, "windows": windows}, indent=2, ensure_ascii=False))
+    else:
+        for each in segments:
+            label = each["label"] or DONT_KNOW
+            print(f"{each['start']:8.2f} – {each['end']:.2f} s  {100 * each['probability']:5.1f} %  {label}")
+    _write(out, windows)
+
+
+def _write(out: Path | None, records: Iterable[dict[str, Any]]) -> None:
+    from actionmae.inference.answers import write_answers
+
+    if out is not None:
+        write_answers(out, records)
+
+
+def _line(record: Mapping[str, Any]) -> str:
+    if "error" in record:
+        return f"{record['sample']}  not predicted"
+    best = record["classes"][0]
+    label = best["name"] if record["sure"] else DONT_KNOW
+    return f"{record['sample']}  {100 * best['probability']:5.1f} %  {label}  from {' + '.join(record['available'])}"
+
+
+def _text(prediction: "Prediction") -> str:
+    lines = [f"{name} is not used: {reason}" for name, reason in prediction.broken.items()]
+    missing = f" (missing: {', '.join(prediction.missing)})" if prediction.missing else ""
+    lines.append(f"from {' + '.join(prediction.available)}{missing}" + ("" if prediction.sure else f": {DONT_KNOW}"))
+    ranked = zip(prediction.classes, prediction.probabilities, strict=True)
+    lines += [f"{100 * probability:5.1f} %  {name}" for name, probability in ranked]
+    for vote in prediction.votes:
+        alone = f"{vote.label} ({100 * (vote.probability or 0):.1f} %)" if vote.label else "nothing"
+        share = f"; its share of {prediction.label}: {100 * vote.share:+.1f} points" if vote.share is not None else ""
+        lines.append(f"{vote.modality} alone says {alone}{share}")
+    return "\n".join(lines)
