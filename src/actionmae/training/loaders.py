@@ -90,8 +90,10 @@ def read_clips(config: DataConfig) -> TrainingClips:
 
 
 def _warn_of_mirrors(clips: TrainingClips, config: DataConfig) -> None:
-    sided = sided_classes(clips.classes)
-    if config.augment.flip > 0 and sided and any(spec.mirror is not None for spec in clips.modalities):
+    """A clip is mirrored only if all its modalities can be."""
+    sided, fixed = sided_classes(clips.classes), {spec.name for spec in clips.modalities if spec.mirror is None}
+    mirrored = [row for row in clips.splits.train if not row.files.keys() & fixed]
+    if config.augment.flip > 0 and sided and mirrored:
         log.warning(
             "data.augment.flip is %g, and a mirrored %s is another action (%d such classes): set it to 0, or mirror to "
             "null for modalities that must not be mirrored",

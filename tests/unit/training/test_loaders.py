@@ -92,7 +92,7 @@ def test_flipping_classes_that_have_a_side_is_warned_of(
     manifest = write_recordings(tmp_path, classes=classes)
     config = DataConfig(
         manifest=manifest,
-        modalities=({**MODALITIES[0], "mirror": mirror}, MODALITIES[1]),
+        modalities=({**MODALITIES[0], "mirror": mirror}, {**MODALITIES[1], "mirror": {}}),
         augment=AugmentConfig(flip=flip),
     )
     read_clips(config)
