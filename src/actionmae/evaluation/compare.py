@@ -1,9 +1,10 @@
 """Is one method better than another? A paired bootstrap over clips and seeds.
 
-Shapes: R runs (seeds) of one method, S subset, n clips, D draws.
+Shapes: R runs (seeds) of one method, n clips, D draws, V values: of the data as they are, then of the D draws.
 """
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,6 +32,12 @@ class Difference:
     mean: float
     low: float
     high: float
+
+    @classmethod
+    def of(cls, values: Float[np.ndarray, " V"]) -> "Difference":
+        """From a statistic of the data as they are and of each draw, as `bootstrap_top1` orders them."""
+        low, high = np.nanpercentile(values[1:], [2.5, 97.5])
+        return cls(mean=float(values[0]), low=float(low), high=float(high))
 
 
 def paired_difference(
@@ -63,46 +70,82 @@ def paired_difference(
         ValueError: If a method or the list of subsets is empty, a subset was not scored or no clip has it, draws is
             below 1, or clusters is "subject" and a clip's subject is unknown.
     """
-    if not a or not b or not subsets:
+    top1 = bootstrap_top1({"a": (a, subsets), "b": (b, subsets)}, seed=seed, draws=draws, clusters=clusters)
+    # Of a draw's subsets those that it has clips of, the same for both methods.
+    a_top1, b_top1 = (np.stack([top1[name, subset] for subset in subsets]) for name in "ab")
+    with warnings.catch_warnings(action="ignore"):  # a draw that has no clip of any subset is NaN
+        difference = np.nanmean(a_top1, axis=0) - np.nanmean(b_top1, axis=0)
+    return Difference.of(difference)
+
+
+def bootstrap_top1(
+    methods: Mapping[str, tuple[Sequence[SubsetScores], Sequence[str]]],
+    *,
+    seed: int,
+    draws: int = 2000,
+    clusters: Literal["clip", "subject"] = "clip",
+) -> dict[tuple[str, str], Float[np.ndarray, " V"]]:
+    """Top-1 in percent of each method on each subset: of the data as they are, then of each bootstrap draw.
+
+    A statistic of these numbers, first on the data and then on all draws, has the draws' percentiles as its interval:
+    see `Difference.of`. Clips and seeds are drawn as `paired_difference` says.
+
+    Args:
+        methods: By name, the scores of each seed, and the names of subsets.
+        seed: Of the draws.
+        draws: D, at least 1.
+        clusters: What is drawn: single clips, or subjects with all of their clips.
+
+    Returns:
+        By (method, subset); NaN where a draw has no clip of the subset.
+
+    Raises:
+        ValueError: As `paired_difference` says.
+    """
+    if not methods or not all(runs and subsets for runs, subsets in methods.values()):
         raise ValueError(
             "nothing to compare: give scores of at least one seed for each method, and at least one subset"
         )
     if draws < 1:
         raise ValueError(f"draws is {draws}: give at least 1")
-    shared = sorted(set.intersection(*(set(scores.sample_ids) for scores in (*a, *b))))
+    everyone = [scores for runs, _ in methods.values() for scores in runs]
+    shared = sorted(set.intersection(*(set(scores.sample_ids) for scores in everyone)))
     if not shared:
         raise ValueError("the two methods share no clip: compare scores of the same test clips")
-    right_a, right_b = (np.stack([_right(scores, subsets, shared) for scores in runs]) for runs in (a, b))
-    counts = ~np.isnan(np.concatenate([right_a, right_b])).any(axis=0)  # [S, n]
-    for name, row in zip(subsets, counts, strict=True):
-        if not row.any():
-            raise ValueError(f"no clip has {name} in all of the scores: compare the methods on other subsets")
-    rng = numpy_generator(seed, "paired difference", draws, clusters)
-    groups = _groups(a[0], shared, clusters)
-    differences = []
-    for start in range(0, draws, _CHUNK):
-        size = min(_CHUNK, draws - start)
-        weights = _weights(rng, groups, size)
-        part_a, part_b = (_mean_top1(right, counts, weights) for right in (right_a, right_b))  # [R, D]
-        differences.append(_over_runs(rng, part_a) - _over_runs(rng, part_b))
+    right = {
+        (name, subset): np.stack([_right(scores, subset, shared) for scores in runs])
+        for name, (runs, subsets) in methods.items()
+        for subset in subsets
+    }  # [R, n]
+    counts: dict[str, Bool[np.ndarray, " n"]] = {}
+    for (_, subset), rows in right.items():
+        counts[subset] = counts.get(subset, np.ones(len(shared), dtype=bool)) & ~np.isnan(rows).any(axis=0)
+        if not counts[subset].any():
+            raise ValueError(f"no clip has {subset} in all of the scores: compare the methods on other subsets")
     once = np.ones((1, len(shared)))
-    mean = float(_mean_top1(right_a, counts, once).mean() - _mean_top1(right_b, counts, once).mean())
-    low, high = np.nanpercentile(np.concatenate(differences), [2.5, 97.5])
-    return Difference(mean=mean, low=float(low), high=float(high))
+    out = {key: [_top1(rows, counts[key[1]], once).mean(axis=0)] for key, rows in right.items()}
+    rng = numpy_generator(seed, "paired difference", draws, clusters)
+    groups = _groups(everyone[0], shared, clusters)
+    for start in range(0, draws, _CHUNK):
+        weights = _weights(rng, groups, min(_CHUNK, draws - start))
+        for name, (runs, subsets) in methods.items():
+            # All but one of the seeds (the only one of one), drawn with replacement for each draw of clips.
+            taken = rng.integers(len(runs), size=(max(len(runs) - 1, 1), len(weights)))
+            for subset in dict.fromkeys(subsets):
+                top1 = _top1(right[name, subset], counts[subset], weights)
+                out[name, subset].append(np.take_along_axis(top1, taken, axis=0).mean(axis=0))
+    return {key: np.concatenate(parts) for key, parts in out.items()}
 
 
-def _right(scores: SubsetScores, subsets: Sequence[str], sample_ids: Sequence[str]) -> Float[np.ndarray, "S n"]:
+def _right(scores: SubsetScores, name: str, sample_ids: Sequence[str]) -> Float[np.ndarray, " n"]:
     """1 = right, 0 = wrong, NaN = the clip lacks a part of the subset."""
+    subset = parse_subset(name, scores.modalities)
+    if subset not in scores.logits:
+        raise ValueError(f"subset {name} was not scored: compare the methods on subsets that both predict from")
     row_of = {sample: row for row, sample in enumerate(scores.sample_ids)}
-    rows = [row_of[sample] for sample in sample_ids]
-    out = []
-    for name in subsets:
-        subset = parse_subset(name, scores.modalities)
-        if subset not in scores.logits:
-            raise ValueError(f"subset {name} was not scored: compare the methods on subsets that both predict from")
-        predicted = scores.predicted(subset)
-        out.append(np.where(predicted < 0, np.nan, predicted == scores.labels)[rows])
-    return np.stack(out)
+    predicted = scores.predicted(subset)
+    right = np.where(predicted < 0, np.nan, predicted == scores.labels)
+    return np.asarray(right[[row_of[sample] for sample in sample_ids]])
 
 
 def _groups(scores: SubsetScores, sample_ids: Sequence[str], clusters: Literal["clip", "subject"]) -> np.ndarray:
@@ -125,18 +168,9 @@ def _weights(rng: np.random.Generator, groups: np.ndarray, draws: int) -> Float[
     return times[:, groups].astype(np.float64)
 
 
-def _mean_top1(
-    right: Float[np.ndarray, "R S n"], counts: Bool[np.ndarray, "S n"], weights: Float[np.ndarray, "D n"]
+def _top1(
+    right: Float[np.ndarray, "R n"], counts: Bool[np.ndarray, " n"], weights: Float[np.ndarray, "D n"]
 ) -> Float[np.ndarray, "R D"]:
-    """Mean over the subsets that a draw has clips of, of the weighted top-1 in percent; NaN if it has none at all."""
-    hits = np.where(counts, right, 0.0) @ weights.T  # [R, S, D]
-    clips = counts.astype(np.float64) @ weights.T  # [S, D]
+    """The weighted top-1 in percent; NaN where a draw has no clip."""
     with np.errstate(invalid="ignore"):
-        return np.asarray(100 * (hits / np.maximum(clips, 1)).sum(axis=1) / (clips > 0).sum(axis=0))
-
-
-def _over_runs(rng: np.random.Generator, values: Float[np.ndarray, "R D"]) -> Float[np.ndarray, " D"]:
-    """Mean over R − 1 of the seeds (the only one of one), drawn with replacement for each draw of clips."""
-    runs, draws = values.shape
-    taken = rng.integers(runs, size=(max(runs - 1, 1), draws))
-    return np.asarray(np.take_along_axis(values, taken, axis=0).mean(axis=0))
+        return np.asarray(100 * (np.where(counts, right, 0.0) @ weights.T) / (counts.astype(np.float64) @ weights.T))
