@@ -25,6 +25,7 @@ VERBS: dict[str, Callable[..., int | None]] = {
 _GOES_ON = {
     "train": ": the same command with --resume true goes on after the last finished epoch",
     "prepare": ": the same command goes on where it stopped",
+    "reproduce": ": the same command goes on where it stopped",
 }
 
 

@@ -1,6 +1,5 @@
 import pytest
 
-from actionmae.cli import main
 from actionmae.experiments import paper
 from actionmae.experiments.paper import PaperTable, inconsistencies, paper_tables, select_tables
 from helpers.processes import run_python
@@ -62,8 +61,3 @@ def test_a_table_is_chosen_by_name() -> None:
     assert select_tables("4") == ["4"]
     with pytest.raises(ValueError, match=r"there is no table '10' .*: choose all, 7 or 1, 2, 3"):
         select_tables("10")
-
-
-def test_something_must_be_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["reproduce"]) == 2
-    assert "give --list to print the paper's figures" in capsys.readouterr().err

@@ -1,0 +1,173 @@
+"""A table's figures beside the paper's: paper | measured ± spread | verdict, as text, Markdown, CSV and HTML."""
+
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+from actionmae.core.subsets import all_subsets, format_subset, parse_subset
+from actionmae.evaluation.grids import csv_grid, markdown_grid, text_grid
+from actionmae.evaluation.scores import SubsetScores
+from actionmae.evaluation.table import RobustnessTable
+from actionmae.experiments.cells import Cells, NotRunError, table_data
+from actionmae.experiments.claims import Claim, judge
+from actionmae.experiments.models import CHANCE, Models
+from actionmae.experiments.paper import paper_tables
+from actionmae.report.markup import Html, join, tag
+
+FIGURES = ("model", "tested on", "paper", "measured", "remark")
+CLAIMS = ("claim", "difference [95 %]", "verdict")
+_DATA_SETS = {"ntu60": "NTU60", "ntu120": "NTU120", "nw_ucla": "NW-UCLA", "uwa3d": "UWA3D"}
+"""Columns of Table 6 by the layout of a protocol."""
+
+
+@dataclass(frozen=True)
+class TableResult:
+    """One table's outcome.
+
+    Attributes:
+        name: As in tables.yaml.
+        title: What it shows.
+        figures: Cells under the titles `FIGURES`.
+        claims: Cells under the titles `CLAIMS`.
+    """
+
+    name: str
+    title: str
+    figures: Sequence[Sequence[str]]
+    claims: Sequence[Sequence[str]]
+
+    @property
+    def heading(self) -> str:
+        """Number and title."""
+        return f"Table {self.name}. {self.title}" if self.name in ("6", *paper_tables()) else self.title
+
+
+def rows_of(table: str) -> dict[str, str]:
+    """From the rows of a table, the yardsticks among them, to their models."""
+    data = table_data()
+    extra = data["yardsticks"]["rows"] if table in data["yardsticks"]["tables"] else {}
+    return {**data["tables"][table], **extra}
+
+
+def claims_of(table: str) -> list[Claim]:
+    """The claims that a table stands for."""
+    return [Claim(**claim) for claim in table_data()["claims"] if claim["table"] == table]
+
+
+def table_result(table: str, models: Models) -> TableResult:
+    """What has been measured so far of one table."""
+    figures = [row for label, model in rows_of(table).items() for row in _figures(table, label, model, models)]
+    claims = []
+    for claim in claims_of(table):
+        verdict, difference = judge(claim, models.scores, models.cells.subset)
+        claims.append((claim.text, difference, verdict))
+    title = table_data()["titles"].get(table) or paper_tables()[table].title
+    return TableResult(table, title, figures, claims)
+
+
+def _figures(table: str, label: str, model: str, models: Models) -> Iterator[tuple[str, ...]]:
+    recipe, train = model.split()
+    measured: Callable[[str], str]
+    try:
+        remark = models.cells.notes(recipe) if recipe in table_data()["recipes"] else ""
+        if recipe == CHANCE:
+            models.cells.modalities(train)
+            measured = lambda _: f"{100 / len(models.cells.clips.classes):.1f}"  # noqa: E731
+        else:
+            runs = models.scores(model)
+            tables = [RobustnessTable.from_scores(scores) for scores in runs]
+            measured = lambda column: _spread(column, runs, tables, models.cells)  # noqa: E731
+            done = f"{len(runs)} of {models.seeds} seeds" if runs else "not trained yet"
+            remark = "; ".join(text for text in (remark, done if len(runs) < models.seeds else "") if text)
+    except NotRunError as error:
+        measured, remark = (lambda _: "not run"), str(error)
+    for column, paper in _columns(table, label, train, models.cells.protocol):
+        yield label, column, paper, measured(column), remark
+
+
+def _columns(table: str, label: str, train: str, protocol: str) -> Iterator[tuple[str, str]]:
+    """Test sets of a row, each with the paper's figure."""
+    paper = paper_tables().get(table)
+    if table == "6" and paper is not None:
+        data_set = _DATA_SETS.get(protocol.partition("/")[0], "NTU60")
+        tests = {name.rpartition(" → ")[2]: row for name, row in paper.rows.items() if name.startswith(f"{label} → ")}
+        for test in tests or _all(train):
+            value = tests.get(test, {}).get(data_set)
+            yield test, "" if value is None else f"{value:.1f}"
+        return
+    own = paper.rows.get(label) if paper is not None else None
+    if own is not None:
+        yield from ((column, f"{value:.1f}") for column, value in own.items() if column != "gain")
+    else:
+        yield from ((column, "") for column in ([train] if table == "1i" else [*_all(train), "Δ̄"]))
+
+
+def _all(train: str) -> list[str]:
+    letters = train.split("+")
+    return ["+".join(letters[slot] for slot in subset) for subset in all_subsets(len(letters))]
+
+
+def _spread(column: str, runs: Sequence[SubsetScores], tables: Sequence[RobustnessTable], cells: Cells) -> str:
+    """Mean ± standard deviation over the seeds."""
+    values = []
+    for scores, table in zip(runs, tables, strict=True):
+        if column == "Δ̄":
+            value = table.mean_delta
+        else:
+            name = cells.subset(column.removeprefix("Δ "))
+            row = table[format_subset(parse_subset(name, scores.modalities), scores.modalities)]
+            value = row.delta if column.startswith("Δ") else row.top1
+        values.append(value)
+    given = [value for value in values if value is not None]
+    if not given:
+        return "n/a" if runs else ""
+    mean = f"{statistics.mean(given):.1f}"
+    return mean if len(given) == 1 else f"{mean} ± {statistics.stdev(given):.1f}"
+
+
+def to_text(results: Sequence[TableResult], facts: Sequence[str]) -> str:
+    """For a terminal."""
+    parts = ["\n".join(facts)]
+    for each in results:
+        parts += [each.heading, text_grid(FIGURES, each.figures)]
+        parts += [text_grid(CLAIMS, each.claims)] if each.claims else []
+    return "\n\n".join(parts)
+
+
+def to_markdown(results: Sequence[TableResult], facts: Sequence[str]) -> str:
+    """One section for each table."""
+    parts = ["# The paper's tables, measured", "\n".join(f"- {fact}" for fact in facts)]
+    for each in results:
+        parts += [f"## {each.heading}", markdown_grid(FIGURES, each.figures)]
+        parts += [markdown_grid(CLAIMS, each.claims)] if each.claims else []
+    return "\n\n".join(parts) + "\n"
+
+
+def to_csv(results: Sequence[TableResult]) -> str:
+    """One line for each figure and each claim."""
+    rows = [[each.name, "figure", *row] for each in results for row in each.figures]
+    rows += [
+        [each.name, "claim", text, "", "", value, verdict] for each in results for text, value, verdict in each.claims
+    ]
+    return csv_grid(["table", "kind", *FIGURES], rows)
+
+
+def to_html(results: Sequence[TableResult], facts: Sequence[str]) -> str:
+    """One page."""
+    style = resources.files("actionmae.report").joinpath("report.css").read_text(encoding="utf-8")
+    body = [tag("h1", "The paper's tables, measured"), tag("ul", *(tag("li", fact) for fact in facts))]
+    for each in results:
+        body += [tag("h2", each.heading), _grid(FIGURES, each.figures)]
+        body += [_grid(CLAIMS, each.claims)] if each.claims else []
+    head = tag(
+        "head", tag("meta", charset="utf-8"), tag("title", "The paper's tables, measured"), tag("style", Html(style))
+    )
+    return f"<!doctype html>\n{tag('html', head, tag('body', tag('main', *body)), lang='en')}\n"
+
+
+def _grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:
+    top = tag("tr", *(tag("th", title) for title in header))
+    return tag(
+        "table", tag("thead", top), tag("tbody", join(tag("tr", *(tag("td", cell) for cell in row)) for row in rows))
+    )

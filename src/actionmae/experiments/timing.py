@@ -1,0 +1,90 @@
+"""How long cells will take on this machine: a few steps of each kind, timed."""
+
+import csv
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import torch
+
+from actionmae.core.seeds import torch_generator
+from actionmae.data.transforms.transform import transform
+from actionmae.experiments.cells import Cell
+from actionmae.inference.scoring import pick_device
+from actionmae.methods.base import Draws, build_method
+from actionmae.training.loaders import read_clips, train_loader
+from actionmae.training.optim import build_optimizer
+from actionmae.training.run_folder import RunFolder
+from actionmae.training.settings import TrainSettings
+
+_SLOW = 10.0
+"""Seconds after which one step is enough."""
+
+
+def remaining_seconds(cells: Sequence[Cell]) -> dict[Cell, float]:
+    """Estimates for the cells that are not trained yet; cells that differ in their seed alone are timed once."""
+    found: dict[tuple[str, str | None], float] = {}
+    out = {}
+    for cell in cells:
+        kind = (cell.folder.name.rpartition("-seed")[0], cell.settings.model.space_encoder)
+        if kind not in found:
+            found[kind] = _seconds(cell.settings)
+        out[cell] = found[kind] * (1 - _done_fraction(cell))
+    return out
+
+
+def _seconds(settings: TrainSettings) -> float:
+    """Of a whole training with the scoring of the test clips."""
+    if settings.engine.threads is not None:
+        torch.set_num_threads(settings.engine.threads)
+    clips = read_clips(settings.data)
+    plain = replace(settings.model, pretrained=False, weights={})
+    method = build_method(settings.method, modalities=clips.modalities, classes=clips.classes, model=plain)
+    device = pick_device("cpu" if settings.engine.accelerator == "cpu" else "auto")
+    method.to(device).train()
+    stages = method.stages(settings.optim.epochs)
+    last = stages[-1]
+    optimizer = build_optimizer(method.parameters(), settings.optim, fused=True)
+    start = time.perf_counter()
+    batch = next(iter(train_loader(clips, replace(settings.data, num_workers=0, cache=False), seed=0, epoch=lambda: 0)))
+    reading = time.perf_counter() - start
+
+    def step() -> None:
+        ready = transform(
+            batch.to(device), clips.modalities, augment=settings.data.augment, generator=torch_generator(0, "timing")
+        )
+        for group in last.groups:
+            losses = method.step(ready, Draws.from_seed(0), stage=last.name, group=group).losses
+            torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]  # torch's gap
+        optimizer.step()
+        optimizer.zero_grad()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    stepping = _timed(step)
+    batches = -(-len(clips.splits.train) // settings.data.batch_size)
+    tests = len(clips.splits.test) / settings.data.batch_size
+    epochs = sum(stage.epochs for stage in stages)
+    passes = 1 if settings.data.cache else epochs / max(settings.data.num_workers, 1)
+    return batches * (epochs * stepping + passes * reading) + tests * (stepping / 3 + reading)
+
+
+def _timed(step: Callable[[], None]) -> float:
+    """Seconds of one step: the median of three after a first one, or the first if it is slow."""
+    times = []
+    for _ in range(4):
+        start = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - start)
+        if times[0] > _SLOW:
+            return times[0]
+    return sorted(times[1:])[1]
+
+
+def _done_fraction(cell: Cell) -> float:
+    """Of the epochs of a cell that was begun, 0–1."""
+    metrics = RunFolder(cell.folder).metrics
+    if cell.done or not metrics.is_file():
+        return float(cell.done)
+    with metrics.open(newline="", encoding="utf-8") as file:
+        return min(sum(1 for _ in csv.DictReader(file)) / cell.settings.optim.epochs, 1.0)

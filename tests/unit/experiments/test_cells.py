@@ -1,0 +1,116 @@
+from pathlib import Path
+
+import pytest
+
+from actionmae.experiments.cells import Cells, NotRunError, table_data
+from actionmae.experiments.claims import _subsets
+from actionmae.experiments.models import Models
+from actionmae.experiments.paper import paper_tables
+from actionmae.experiments.reproduce import needed_cells, select, shard_of
+from actionmae.experiments.results import claims_of, rows_of
+from actionmae.methods import config
+
+LETTERS = {"R": "L", "D": "T", "I": "U"}
+
+
+@pytest.fixture
+def cells(manifest: Path, tmp_path: Path) -> Cells:
+    return Cells(manifest, tmp_path, scale=str(manifest.with_name("tiny.yaml")), letters=LETTERS)
+
+
+def test_every_row_of_the_paper_has_its_model() -> None:
+    for name, table in paper_tables().items():
+        rows = rows_of(name)
+        for row in table.rows:
+            assert row.rpartition(" → ")[0] in rows if name == "6" else row in rows, row
+
+
+@pytest.mark.parametrize("scale", ["small", "full"])
+def test_every_model_is_a_cell_or_says_why_not(scale: str, manifest: Path, tmp_path: Path) -> None:
+    models = Models(Cells(manifest, tmp_path, scale=scale, letters=LETTERS), 1)
+    not_run = {}
+    for name in dict.fromkeys(model for table in select("all") for model in rows_of(table).values()):
+        try:
+            models.cells_of(name)
+        except NotRunError as error:
+            not_run[name] = str(error)
+    lost = {"with_imagenet R+D", "with_imagenet R+D+I"} if scale == "small" else set()
+    methods = {
+        "3dfcnn", "ren", "deep_bilinear", "dmcl", "hallucination", "modality_distillation", "admd", "smil", "mmin",
+        "graph_distillation",
+    }  # fmt: skip
+    assert {name for name in not_run if name.split()[0] not in methods} == lost
+    assert all("it needs ImageNet weights" in not_run[name] for name in lost)
+
+
+def test_tables_share_cells_and_a_cells_name_is_its_content(cells: Cells, manifest: Path, tmp_path: Path) -> None:
+    assert cells.cell("action_mae", "R+D", 0) == cells.cell("action_mae", "R+D", 0)
+    recipes = [recipe for recipe in table_data()["recipes"] if recipe not in ("with_imagenet", "with_label_smoothing")]
+    names = {cells.cell(recipe, "R+D", 0).folder.name for recipe in recipes}
+    assert len(names) == len(recipes)
+    assert cells.cell("with_label_smoothing", "R+D", 0) == cells.cell("sum", "R+D", 0), "at this scale they are equal"
+    assert cells.cell("sum", "R+D", 0).folder.name.startswith("plain-sum-L+T-seed0-")
+    assert cells.cell("sum", "D+R", 0) != cells.cell("sum", "R+D", 0)
+    moved = Cells(
+        manifest, tmp_path / "elsewhere", scale=str(manifest.with_name("tiny.yaml")), letters=LETTERS, protocol="split"
+    )
+    assert moved.cell("sum", "R+D", 0).folder.name == cells.cell("sum", "R+D", 0).folder.name
+    tables = needed_cells(["4", "5"], Models(cells, 2))
+    assert set(needed_cells(["4"], Models(cells, 2))) <= set(tables)
+    # sum, concat, transformer, ActionMAE, 2 × modality dropout, ActionMAE with heads, 2 × 3 specialists; of 2 seeds
+    assert len(tables) == 2 * (4 + 3 + 6)
+
+
+def test_shards_are_disjoint_complete_and_keep_together_what_starts_from_one_another(cells: Cells) -> None:
+    needed = needed_cells(["7d", "4"], Models(cells, 2))
+    shards = [shard_of(needed, f"{at}/3") for at in (1, 2, 3)]
+    assert sorted(cell.folder for shard in shards for cell in shard) == sorted(cell.folder for cell in needed)
+    for shard in shards:
+        for at, cell in enumerate(shard):
+            assert all(need in shard[:at] for need in cell.needs)
+    assert sum(bool(shard) for shard in shards) == 3
+    assert set(shard_of(needed, "1/1")) == set(needed)
+
+
+def test_pretrained_cells_start_from_specialists_of_their_seed(cells: Cells) -> None:
+    cell = cells.cell("pretrained_space", "R+D", 1)
+    assert [need.folder for need in cell.needs] == [cells.cell("transformer", each, 1).folder for each in ("R", "D")]
+    assert cell.settings.init == tuple(need.folder / "model" for need in cell.needs)
+    assert (cell.settings.init_parts, cell.settings.method.name) == ("space", "action_mae")
+
+
+def test_a_registered_method_becomes_a_row(cells: Cells, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NotRunError, match="method smil is not available"):
+        cells.cell("smil", "R+D+I", 0)
+    monkeypatch.setitem(config.METHODS, "smil", config.METHODS["modality_dropout"])
+    assert cells.cell("smil", "R+D+I", 0).settings.method.name == "smil"
+
+
+def test_imagenet_weights_from_a_file_are_for_all_steps_of_table_3(manifest: Path, tmp_path: Path) -> None:
+    file = tmp_path / "lite0.safetensors"
+    cells = Cells(manifest, tmp_path, letters=LETTERS, imagenet={"efficientnet_lite0": file})
+    start, after = (cells.cell(recipe, "R+D", 0).settings.model for recipe in ("center_crop", "with_dropout"))
+    assert {start.space_encoder, after.space_encoder} == {"efficientnet_lite0"}
+    assert (start.pretrained, after.pretrained, start.weights) == (False, False, {})
+    assert cells.notes("with_dropout") == ""
+    assert cells.cell("action_mae", "R+D", 0).settings.model.space_encoder is None
+    full = Cells(manifest, tmp_path, scale="full", letters=LETTERS)
+    assert full.cell("action_mae", "R+D", 0).settings.model.pretrained
+    assert not full.cell("center_crop", "R+D", 0).settings.model.pretrained
+    assert full.cell("resnet18", "R+D", 0).settings.model.space_encoder == "resnet18"
+
+
+def test_validation_subjects_are_training_subjects(cells: Cells) -> None:
+    assert cells.held_out() == ("2",)
+    cell = cells.cell("transformer", "R", 0, held_out=("2",))
+    assert (cell.settings.data.val_subjects, cell.settings.score) == (("2",), False)
+
+
+def test_every_claim_speaks_of_models_and_test_sets_that_exist(cells: Cells) -> None:
+    for table in select("all"):
+        assert claims_of(table), table
+        for claim in claims_of(table):
+            for term in claim.terms:
+                sign, _, train, measure = term.split()
+                assert sign in "+-"
+                assert all(set(name.split("+")) <= set(train.split("+")) for name in _subsets(train, measure)), term
