@@ -16,7 +16,8 @@ from actionmae.core.modality import ModalitySet
 from actionmae.core.tensors import ClipBatch
 from actionmae.data.manifest import ClipRow
 from actionmae.data.splits import rows_for_model, split_rows
-from actionmae.evaluation.scores import SubsetScores, score_subsets
+from actionmae.evaluation.scores import SubsetScores
+from actionmae.evaluation.subset_scoring import score_subsets
 from actionmae.experiments.cells import Cell, Cells, NotRunError
 from actionmae.inference.evaluate import write_scores
 from actionmae.inference.join import fit_late_fusion
