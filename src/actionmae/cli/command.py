@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from actionmae.cli.arguments import parse, sentence, summary
+from actionmae.cli.calibrate import calibrate
 from actionmae.cli.deploy import export
 from actionmae.cli.experiments import reproduce
 from actionmae.cli.join import join
@@ -19,7 +20,21 @@ from actionmae.cli.recordings import check, prepare, show
 
 VERBS: dict[str, Callable[..., int | None]] = {
     verb.__name__: verb
-    for verb in (demo, prepare, check, show, train, join, evaluate, report, predict, embed, export, reproduce)
+    for verb in (
+        demo,
+        prepare,
+        check,
+        show,
+        train,
+        join,
+        calibrate,
+        evaluate,
+        report,
+        predict,
+        embed,
+        export,
+        reproduce,
+    )
 }
 
 _GOES_ON = {

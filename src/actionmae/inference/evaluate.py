@@ -16,6 +16,7 @@ from actionmae.core.tensors import ClipBatch
 from actionmae.data.manifest import ClipRow, read_manifest
 from actionmae.data.splits import check_labels, rows_for_model, split_rows
 from actionmae.data.transforms.transform import transform
+from actionmae.evaluation.calibration import reliability
 from actionmae.evaluation.frame_loss import FRACTIONS, score_frame_loss
 from actionmae.evaluation.frame_loss_curve import FrameLossCurve
 from actionmae.evaluation.scores import SubsetScores
@@ -86,6 +87,9 @@ def evaluate_model(
         report(len(rows))
     facts = {"model": str(model_folder), "manifest": str(manifest), "protocol": protocol, "split": split}
     table = write_scores(scores, out, facts=facts, specialists=specialists)
+    if model.calibration is not None:
+        found = [each.to_dict() for each in reliability(scores, model.calibration)]
+        write_text(out / "calibration.json", json.dumps(found, indent=2) + "\n")
     curves = []
     if frame_loss:
         model.to(pick_device(accelerator))

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Float32
 from torch import Tensor
 
+from actionmae.core.subsets import format_subset
 from actionmae.data.loading.collate import ClipSample, collate
 from actionmae.data.transforms.transform import transform
 from actionmae.inference.prediction import Failure, Prediction
@@ -211,5 +212,10 @@ class Predictor:
         ]
 
     def _probabilities(self, tokens: Float[Tensor, "B M C"], visible: Bool[Tensor, "B M"]) -> Float[Tensor, "B K"]:
-        logits = self.model.classify(*self.model.reconstruct(tokens, visible)).float()
-        return logits.softmax(dim=1).cpu()
+        logits = self.model.classify(*self.model.reconstruct(tokens, visible)).float().cpu()
+        calibration = self.model.calibration
+        if calibration is not None:
+            subsets = [tuple(row.nonzero()[:, 0].tolist()) for row in visible.cpu()]
+            names = (format_subset(subset, self.model.modalities) for subset in subsets)
+            logits = logits / torch.tensor([calibration.temperature(name) for name in names])[:, None]
+        return logits.softmax(dim=1)

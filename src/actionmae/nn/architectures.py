@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from actionmae.core.calibration import Calibration
 from actionmae.core.choices import did_you_mean
 from actionmae.core.modality import ModalitySet
 from actionmae.core.subsets import Subset
@@ -26,12 +27,14 @@ class SavedModel(nn.Module, ABC):
         modalities: In slot order.
         classes: Class names in the order of the logits.
         supported_subsets: For which subsets of slots it predicts; None = all.
+        calibration: How sure it may be, from clips that it was not trained on; None = unknown.
     """
 
     architecture: ClassVar[str]
     modalities: ModalitySet
     classes: tuple[str, ...]
     supported_subsets: tuple[Subset, ...] | None = None
+    calibration: Calibration | None = None
 
     @abstractmethod
     def forward(self, batch: ClipBatch, visible: Bool[Tensor, "B M"] | None = None) -> ClassifierOutput:

@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from actionmae.core.calibration import Calibration
 from actionmae.core.json_files import read_json
 from actionmae.core.modality import ModalitySet
 from actionmae.core.subsets import all_subsets
@@ -39,6 +40,7 @@ class ModelConfig:
         modalities: Specs in slot order.
         classes: Names in the order of the logits.
         supported_subsets: Slots of each subset that the model predicts for; None = all.
+        calibration: See `Calibration`; None = the model is not calibrated.
         provenance: Facts about the training.
         sha256: Of the other fields (but for provenance) and of the weights file; absent in format 1.
     """
@@ -49,13 +51,15 @@ class ModelConfig:
     architecture: Any = None
     config: dict[str, Any] = field(default_factory=dict)
     supported_subsets: list[list[int]] | None = None
+    calibration: dict[str, Any] | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
     sha256: dict[str, str] = field(default_factory=dict)
 
     def digest(self) -> str:
         """SHA-256 of what decides what the model computes and says."""
         what = [self.format_version, self.architecture, self.config, self.modalities, self.classes]
-        return hashlib.sha256(json.dumps([*what, self.supported_subsets], sort_keys=True).encode()).hexdigest()
+        what += [self.supported_subsets, *([] if self.calibration is None else [self.calibration])]
+        return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
 
 def save_model(
@@ -87,6 +91,7 @@ def save_model(
         "modalities": json.loads(json.dumps(model.modalities.to_list())),
         "classes": list(model.classes),
         "supported_subsets": None if supported is None else [list(subset) for subset in supported],
+        "calibration": None if model.calibration is None else model.calibration.to_dict(),
         "provenance": dict(provenance or {}),
     }
     facts["sha256"] = {"config": ModelConfig(**facts).digest(), "weights": hashlib.sha256(weights).hexdigest()}
@@ -133,6 +138,8 @@ def load_model(folder: str | Path, *, device: torch.device | str = "cpu") -> Sav
         if config.supported_subsets is not None:
             known = all_subsets(len(modalities))
             model.supported_subsets = tuple(subset for subset in known if list(subset) in config.supported_subsets)
+        if config.calibration is not None:
+            model.calibration = Calibration.from_dict(config.calibration)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{folder / 'config.json'} describes no model ({error}): save it again") from error
     try:

@@ -1,0 +1,65 @@
+"""A saved model learns on held-out clips how sure it may be; the temperatures go into its folder."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from actionmae.data.manifest import read_manifest
+from actionmae.data.splits import check_labels, rows_for_model, split_rows
+from actionmae.evaluation.calibration import Reliability, fit_calibration, reliability
+from actionmae.inference.evaluate import command_line
+from actionmae.inference.scoring import ClipScorer, pick_device
+from actionmae.nn.checkpoint import load_model, read_config, save_model
+
+
+def calibrate_model(
+    folder: Path,
+    manifest: Path,
+    *,
+    protocol: str = "split",
+    split: str = "val",
+    val_subjects: Sequence[str] = (),
+    min_clips: int = 50,
+    accelerator: str = "auto",
+    batch_size: int = 32,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Reliability]:
+    """Fit a temperature for each subset by plain negative log-likelihood and store them in the model folder.
+
+    Args:
+        folder: Model.
+        manifest: CSV with clips that the model was not trained on.
+        protocol: As in `DataConfig`.
+        split: Which clips.
+        val_subjects: Training subjects that were held out.
+        min_clips: Subsets of fewer clips share one temperature.
+        accelerator: auto, cpu or cuda.
+        batch_size: Clips per batch.
+        progress: Called with (clips done now, clips in all).
+
+    Returns:
+        Calibration errors before and after, on the same clips.
+
+    Raises:
+        FileNotFoundError: If the model, the manifest or a recording does not exist.
+        ValueError: If they do not fit each other, or there is no clip.
+    """
+    model = load_model(folder, device=pick_device(accelerator))
+    read = read_manifest(manifest)
+    chosen = split_rows(read, protocol=protocol, split=split, val_subjects=val_subjects)
+    if not chosen:
+        raise ValueError(
+            f"there is no clip in split {split!r} of {manifest}: name training subjects that were held out, as "
+            "val_subjects"
+        )
+    rows = rows_for_model(read, chosen, model.modalities)
+    check_labels(rows, model.classes)
+    scorer = ClipScorer(rows, model, batch_size=batch_size)
+    scores = scorer(model, progress=None if progress is None else lambda clips: progress(clips, len(rows)))
+    model.calibration = fit_calibration(scores, min_clips=min_clips)
+    facts = {"manifest": str(manifest), "protocol": protocol, "split": split, "val_subjects": list(val_subjects)}
+    facts |= {"command": command_line(), "date": datetime.now(UTC).isoformat(timespec="seconds")}
+    provenance = read_config(folder).provenance | {"calibrated_on": facts}
+    card = folder / "README.md"
+    save_model(model, folder, provenance=provenance, card=card.read_text(encoding="utf-8") if card.is_file() else "")
+    return reliability(scores, model.calibration)
