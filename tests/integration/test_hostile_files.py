@@ -78,7 +78,11 @@ SIZES: dict[str, tuple[str, bad.Write, str]] = {
     ),
     "png, sparse": ("rgb", lambda path: [path.mkdir(), bad.sparse(path / "1.png")], "at most are read"),
     "jpg, pixels": ("rgb", bad.folder_with(bad.jpeg(65_535, 65_535), ".jpg"), "cannot be decoded"),
-    "jpg, fewer": ("rgb", bad.folder_with(bad.jpeg(16_000, 16_000), ".jpg"), "cannot be decoded"),
+    "jpg, whole": (
+        "rgb",
+        lambda path: bad.folder_with(bad.encoded(np.zeros((8193, 8193), np.uint8), ".jpg"), ".jpg")(path),
+        "8,864 pixels",
+    ),
     "video.avi, one frame": ("rgb", bad.video_with(bad.png(50_000, 50_000)), "cannot be decoded at frame 4"),
 }
 
