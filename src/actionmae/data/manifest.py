@@ -20,6 +20,7 @@ from actionmae.core.choices import did_you_mean
 from actionmae.core.files import atomic_write, write_text
 from actionmae.core.modality import ModalitySpec
 from actionmae.data.cell import Cell
+from actionmae.data.cell_text import parse_cell
 from actionmae.data.modality_file import read_modalities
 from actionmae.data.natural_order import natural_key as natural_key
 from actionmae.data.utf8 import read_utf8
@@ -222,14 +223,14 @@ def _row(path: Path, modalities: tuple[str, ...], cells: dict[str, str], check_f
             f"sample {facts['sample']!r} in {path} has split {facts['split']!r}: write {', '.join(SPLITS)} or nothing"
         )
     base = path.parent.resolve()
-    files = {name: Cell.parse(cells[name].strip(), base) for name in modalities if (cells.get(name) or "").strip()}
+    files = {name: parse_cell(cells[name].strip(), base) for name in modalities if (cells.get(name) or "").strip()}
     if check_files and not files:
         raise ValueError(
             f"sample {facts['sample']!r} in {path} has no file in any modality: fill a cell or remove the row"
         )
     for name, cell in files.items():
-        if check_files and not cell.exists():
-            raise FileNotFoundError(f"{name} of sample {facts['sample']!r} in {path} does not exist: {cell}")
+        if check_files and cell.missing:
+            raise FileNotFoundError(f"{name} of sample {facts['sample']!r} in {path} does not exist: {cell.missing[0]}")
     row = ClipRow(files=files, **facts)
     if reason := why_not_writable(row):
         raise ValueError(f"sample {facts['sample']!r} in {path} cannot be used: {reason}")

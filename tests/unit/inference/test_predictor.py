@@ -16,6 +16,7 @@ from actionmae.inference.scoring import ClipScorer
 from actionmae.nn import ClassifierConfig
 from actionmae.nn.build import build_classifier
 from actionmae.nn.checkpoint import save_model
+from helpers.rows import clip_row
 from helpers.tiny_recordings import CLASSES, MODALITIES, write_recordings
 
 ROW = 1
@@ -109,14 +110,25 @@ def test_cells_of_a_manifest_are_predicted_from(camera_model: Path, camera_files
     assert predictor.predict(**chosen) == predictor.predict(rgb=rgb[2:10], depth=depth[2:10])
 
 
-def test_clocks_choose_the_moments_that_all_have_seen(camera_model: Path, camera_files: Path) -> None:
-    """Twelve images from 1 s on, ten a second: frames 29–64 of the 90 show the same time."""
+@pytest.mark.parametrize("time", ["", "#1.2s-2s"])
+def test_with_unequal_clocks_a_subset_is_predicted_as_it_is_evaluated(
+    camera_model: Path, camera_files: Path, time: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Three seconds of infrared beside colour from 1 to 2.2 s: what infrared alone shows does not depend on colour."""
     predictor = Predictor.load(camera_model)
-    ir, rgb = _frames(camera_files / "ir.AVI", "ir"), _frames(camera_files / "clip/*_rgb.png", "rgb")
-    cells = {"ir": f"{camera_files}/ir.AVI@ir.txt", "rgb": f"{camera_files}/clip/*_rgb.png@1s+10fps"}
-    timed = predictor.predict(**cells)
-    assert timed == predictor.predict(ir=ir[29:65], rgb=rgb)
-    assert timed.probabilities != predictor.predict(ir=ir, rgb=rgb).probabilities
+    cells = {"rgb": f"{camera_files}/clip/*_rgb.png{time}@1s+10fps", "ir": f"{camera_files}/ir.AVI{time}@ir.txt"}
+    row = clip_row(sample="a", label=CLASSES[0], files=cells)
+    scores = ClipScorer([row], predictor.model)(predictor.model)
+    for subset, names in (((0, 2), ("rgb", "ir")), ((0,), ("rgb",)), ((2,), ("ir",))):
+        caplog.clear()
+        prediction = predictor.predict(top=3, **{name: cells[name] for name in names})
+        expected = torch.tensor(scores.logits[subset][0]).softmax(dim=0)
+        found = dict(zip(prediction.classes, prediction.probabilities, strict=True))
+        assert [found[name] for name in CLASSES] == pytest.approx(expected.tolist(), abs=1e-6)
+        warned = ["its recordings show different times" in record.message for record in caplog.records]
+        assert warned == ([True] if len(names) > 1 and not time else [])
+    ir = _frames(camera_files / "ir.AVI", "ir")
+    assert predictor.predict(ir=cells["ir"]) == predictor.predict(ir=ir[36:60] if time else ir)
 
 
 def test_the_command_line_takes_cells(

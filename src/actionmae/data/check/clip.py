@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from actionmae.core.modality import ModalitySpec
 from actionmae.data.cell import Cell
-from actionmae.data.reading.alignment import Alignment
+from actionmae.data.reading.alignment import strange_times, time_span
 from actionmae.data.reading.complaints import describe_complaints, ffmpeg_complaints
 from actionmae.data.reading.image_folder import ImageFolder
 from actionmae.data.reading.readers import FrameReader, frame_times, frames_of, open_reader
@@ -59,9 +59,9 @@ class ClipFacts:
         flat: Images of one value everywhere and images in all, by modality; only where there are some.
         lost: Numbers of missing images, by modality; only where there are some.
         damaged: What is wrong with a video that can be read, by modality.
-        lengths: Of the recordings without a clock; "clocks" is what those with one have in common.
+        lengths: Of the recordings without a clock; "clocks" is the longest of those with one.
         no_moment: Why the clocks do not fit each other, or empty.
-        shared: Fraction of the recordings with clocks that lies in the clip, the largest of them.
+        strange_times: What is strange about the times of the recordings with clocks, or empty.
     """
 
     sample: str
@@ -71,7 +71,7 @@ class ClipFacts:
     damaged: dict[str, str] = dataclasses.field(default_factory=dict)
     lengths: dict[str, Length] = dataclasses.field(default_factory=dict)
     no_moment: str = ""
-    shared: float = 1.0
+    strange_times: str = ""
 
 
 def read_clip(clip: ClipFiles) -> ClipFacts:
@@ -100,13 +100,16 @@ def read_clip(clip: ClipFiles) -> ClipFacts:
             facts.lengths[name] = Length(reader.num_frames, seconds)
     if not clocked:
         return facts
+    facts.lengths["clocks"] = max(map(_timed_length, clocked.values()), key=lambda length: length.value)
     try:
-        alignment = Alignment(clocked)
+        return dataclasses.replace(facts, strange_times=strange_times(clocked))
     except ValueError as error:
         return dataclasses.replace(facts, no_moment=str(error))
-    inside = {name: alignment.num_frames(name) for name in clocked}
-    facts.lengths["clocks"] = Length(max(inside.values()), alignment.seconds)
-    return dataclasses.replace(facts, shared=max(inside[name] / clocked[name].num_frames for name in clocked))
+
+
+def _timed_length(reader: FrameReader) -> Length:
+    span = time_span(reader)
+    return Length(reader.num_frames, None if span is None else span[1] - span[0])
 
 
 def _flat(reader: FrameReader, spec: ModalitySpec) -> int:

@@ -1,32 +1,28 @@
-"""Manifest rows → `ClipBatch` on the host: which moments, read, cut to the region, stacked; still uint8 and uint16.
-
-Shapes: B batch, T frame, C channel, H W pixels of the region, P person, J joint, L sample of a window.
-"""
+"""Manifest rows → `ClipBatch` on the host: which moments, read, cut to the region, stacked; still uint8 and uint16."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, get_args
 
 import cv2
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
 from actionmae.core.modality import ModalitySet, ModalitySpec
 from actionmae.core.tensors import ClipBatch
+from actionmae.data.loading.clip_reading import copy_into, fill, in_memory, read_at, read_uniform
 from actionmae.data.loading.collate import ClipSample, empty_images, join
-from actionmae.data.loading.framing import write_region
-from actionmae.data.loading.sampling import FrameChoice, clip_generator, frame_indices, sample_positions, window_indices
+from actionmae.data.loading.sampling import FrameChoice, clip_generator, sample_positions
 from actionmae.data.manifest import ClipRow
-from actionmae.data.reading.alignment import Alignment
-from actionmae.data.reading.readers import ArrayReader, FrameReader, TimedReader, frame_times, open_reader
+from actionmae.data.reading.alignment import strange_times
+from actionmae.data.reading.readers import FrameReader, open_reader
 
 logger = logging.getLogger(__name__)
 
-_Array = NDArray[Any]
-_Arrays = Mapping[str, _Array]
+Recording = tuple[str, str]
+"""Sample and modality."""
 
 
 class ClipDataset(Dataset[ClipSample]):
@@ -40,18 +36,22 @@ class ClipDataset(Dataset[ClipSample]):
         modalities: What to read; a modality without a file in a row is absent.
         train: Training: random frames; otherwise uniform ones.
         seed: Of the draws, at least 0.
-        cache: Keep what was read in memory (training: whole streams, cut to the region; otherwise the chosen frames).
-            It lives in the process that reads, so use it with `num_workers=0`, or call `preload` first.
+        cache: Keep what was read in memory (training: whole recordings, cut to the region; otherwise the chosen
+            frames). It lives in the process that reads, so use it with `num_workers=0`, or call `preload` first.
         frames: How training frames are chosen: "random" (§4.1), "segments" or "uniform"; see `sample_positions`.
+        skip_broken: A recording that cannot be read counts as missing, and is told in the log, instead of stopping
+            everything; a clip of which nothing is left is left out of its batch.
 
     Attributes:
         rows: Those that have some modality.
         classes: As given.
         modalities: As given.
         labels: Class index of every row; -1 = unknown.
+        broken: With `skip_broken`, why, by sample and modality, as far as was read; `ClipLoader` brings it from its
+            worker processes.
 
     Raises:
-        ValueError: If a label is no class, or no row has any of the modalities.
+        ValueError: If a label is no class, no row has any of the modalities, or an argument is out of range.
     """
 
     def __init__(
@@ -64,7 +64,12 @@ class ClipDataset(Dataset[ClipSample]):
         seed: int = 0,
         cache: bool = False,
         frames: FrameChoice = "random",
+        skip_broken: bool = False,
     ) -> None:
+        if seed < 0:
+            raise ValueError(f"seed is {seed}: give at least 0")
+        if frames not in get_args(FrameChoice):
+            raise ValueError(f"frames is {frames!r}: choose {', '.join(get_args(FrameChoice))}")
         self.rows = tuple(row for row in rows if row.files.keys() & set(modalities.names))
         self.classes = tuple(classes)
         self.modalities = modalities
@@ -76,11 +81,14 @@ class ClipDataset(Dataset[ClipSample]):
         if len(self.rows) < len(rows):
             logger.info("%d of %d clips have none of %r: left out", len(rows) - len(self.rows), len(rows), modalities)
         self.labels = tuple(self._label(row) for row in self.rows)
+        self.broken: dict[Recording, str] = {}
         self._frames: FrameChoice = frames if train else "uniform"
         self._seed = seed
+        self._skip_broken = skip_broken
         # In shared memory, so that workers that outlive an epoch see the next one's number.
-        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]  # torch's gap
-        self._cache: dict[tuple[str, str], Any] | None = {} if cache else None
+        self._epoch = _shared_number()
+        self._has_warned = _shared_number()
+        self._cache: dict[Recording, Any] | None = {} if cache else None
 
     def set_epoch(self, epoch: int) -> None:
         """Draw other frames from now on."""
@@ -89,23 +97,41 @@ class ClipDataset(Dataset[ClipSample]):
     def preload(self) -> None:
         """Fill the cache now (before workers are forked, or before time is measured)."""
         for index in range(len(self)):
-            self[index]
+            self.__getitems__([index])
+
+    def note_broken(self, broken: Mapping[Recording, str]) -> None:
+        """Take over what another process has found; each recording is logged once."""
+        for key, reason in broken.items():
+            if key not in self.broken:
+                self.broken[key] = reason
+                if get_worker_info() is None:
+                    logger.warning("%s %s counts as missing: %s", *key, reason)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, index: int) -> ClipSample:
-        return self._sample(index, {spec.name: empty_images(spec) for spec in self._image_specs([index])})
+        sample = self._sample(index, {spec.name: empty_images(spec) for spec in self._image_specs([index])})
+        if not sample.clips:
+            raise ValueError(f"nothing of clip {sample.sample!r} can be read: leave it out of the manifest")
+        return sample
 
-    def __getitems__(self, indices: Sequence[int]) -> ClipBatch:
-        """A batch, its images decoded straight into its tensors; a `DataLoader` asks for this instead of for items."""
+    def __getitems__(self, indices: Sequence[int]) -> ClipBatch | None:
+        """A batch, its images decoded straight into its tensors; a `DataLoader` asks for this instead of for items.
+
+        None = with `skip_broken`, nothing of any of these clips can be read.
+        """
         images = {spec.name: empty_images(spec, len(indices)) for spec in self._image_specs(indices)}
         samples = []
         for at, index in enumerate(indices):
-            samples.append(self._sample(index, {name: every[at] for name, every in images.items()}))
-            for name in images.keys() - self.rows[index].files.keys():
+            sample = self._sample(index, {name: every[at] for name, every in images.items()})
+            for name in images.keys() - sample.clips.keys():
                 images[name][at].zero_()
-        return join(samples, images)
+            samples.append(sample)
+        kept = [at for at, sample in enumerate(samples) if sample.clips]
+        if len(kept) < len(samples):
+            images = {name: every[kept] for name, every in images.items()}
+        return join([samples[at] for at in kept], images) if kept else None
 
     def _image_specs(self, indices: Sequence[int]) -> list[ModalitySpec]:
         """The modalities of images that any of these clips has."""
@@ -119,10 +145,9 @@ class ClipDataset(Dataset[ClipSample]):
         row = self.rows[index]
         sample = ClipSample(sample=row.sample, label=self.labels[index], modalities=self.modalities)
         specs = [spec for spec in self.modalities if spec.name in row.files]
+        specs = [spec for spec in specs if (row.sample, spec.name) not in self.broken]
         read = self._uniform if self._frames == "uniform" else self._draw
-        arrays = read(row, specs, {spec.name: images[spec.name].numpy() for spec in specs if spec.name in images})
-        for spec in specs:
-            _fill(sample, spec, arrays[spec.name], images.get(spec.name))
+        read(sample, row, specs, images)
         return sample
 
     def _label(self, row: ClipRow) -> int:
@@ -135,125 +160,70 @@ class ClipDataset(Dataset[ClipSample]):
             )
         return self.classes.index(row.label)
 
-    def _uniform(self, row: ClipRow, specs: list[ModalitySpec], images: _Arrays) -> _Arrays:
+    def _uniform(
+        self, sample: ClipSample, row: ClipRow, specs: Sequence[ModalitySpec], images: Mapping[str, Tensor]
+    ) -> None:
         """The same frames every time, so it is those that are kept."""
-        if self._cache is not None and all((row.sample, spec.name) in self._cache for spec in specs):
-            return {spec.name: _put(self._cache[row.sample, spec.name], images.get(spec.name)) for spec in specs}
-        readers = {spec.name: open_reader(row.files[spec.name], spec) for spec in specs}
-        arrays = _read_uniform(readers, specs, images)
-        if self._cache is not None:
-            self._cache.update({(row.sample, name): array.copy() for name, array in arrays.items()})
-        return arrays
+        cached = self._cache if self._cache is not None else {}
+        readers = self._open(row, [spec for spec in specs if (row.sample, spec.name) not in cached])
+        for spec in specs:
+            key, into = (row.sample, spec.name), images.get(spec.name)
+            if key in cached:
+                fill(sample, spec, copy_into(cached[key], into), into)
+            elif spec.name in readers:
+                with self._noting(key):
+                    array = read_uniform(readers[spec.name], spec, into)
+                    if self._cache is not None:
+                        cached[key] = array.copy()
+                    fill(sample, spec, array, into)
 
-    def _draw(self, row: ClipRow, specs: list[ModalitySpec], images: _Arrays) -> _Arrays:
-        readers = {spec.name: self._reader(row, spec) for spec in specs}
-        alignment = Alignment(readers)
+    def _draw(
+        self, sample: ClipSample, row: ClipRow, specs: Sequence[ModalitySpec], images: Mapping[str, Tensor]
+    ) -> None:
+        readers = self._open(row, specs)
+        specs = [spec for spec in specs if spec.name in readers]
         # Signals have several samples to a frame: drawing on their finer grid would take a video's frames twice.
         slow = [spec for spec in specs if spec.kind != "signal"]
-        longest = max(alignment.num_frames(spec.name) for spec in slow or specs)
-        arrays = {}
+        longest = max((readers[spec.name].num_frames for spec in slow or specs), default=1)
         for spec in specs:
             rng = clip_generator(self._seed, int(self._epoch), row.sample, spec.num_frames)
             positions = sample_positions(spec.num_frames, longest, rng, segments=self._frames == "segments")
-            positions = alignment.positions(spec.name, positions)
-            arrays[spec.name] = _read(readers[spec.name], spec, positions, images.get(spec.name))
-        return arrays
+            with self._noting((row.sample, spec.name)):
+                array = read_at(readers[spec.name], spec, positions, images.get(spec.name))
+                fill(sample, spec, array, images.get(spec.name))
+
+    def _open(self, row: ClipRow, specs: Sequence[ModalitySpec]) -> dict[str, FrameReader]:
+        readers: dict[str, FrameReader] = {}
+        for spec in specs:
+            with self._noting((row.sample, spec.name)):
+                readers[spec.name] = self._reader(row, spec)
+        if (strange := strange_times(readers)) and not self._has_warned:
+            self._has_warned.fill_(1)
+            logger.warning("%s, perhaps not alone: %s; `actionmae check` lists all such clips", row.sample, strange)
+        return readers
 
     def _reader(self, row: ClipRow, spec: ModalitySpec) -> FrameReader:
+        """Of a training clip that is kept in memory, a reader of that."""
+        if self._cache is None or self._frames == "uniform":
+            return open_reader(row.files[spec.name], spec)
         key = (row.sample, spec.name)
-        if self._cache is not None and key in self._cache:
-            cached: FrameReader = self._cache[key]
-            return cached
-        reader = open_reader(row.files[spec.name], spec)
-        if self._cache is None:
-            return reader
-        every = np.arange(reader.num_frames)
-        whole = empty_images(spec, num_frames=len(every)).numpy() if spec.kind == "frames" else None
-        kept = _RegionReader(_read_frames(reader, spec, every, whole), reader.fps)
-        times = frame_times(reader)
-        cached = self._cache[key] = kept if times is None else _TimedRegionReader(kept, every, times)
-        return cached
+        if key not in self._cache:
+            self._cache[key] = in_memory(open_reader(row.files[spec.name], spec), spec)
+        kept: FrameReader = self._cache[key]
+        return kept
+
+    @contextmanager
+    def _noting(self, key: Recording) -> Iterator[None]:
+        """With `skip_broken`, what cannot be read is noted instead of raised."""
+        try:
+            yield
+        except (ValueError, OSError) as error:
+            if not self._skip_broken:
+                raise
+            self.note_broken({key: str(error)})
 
 
-def read_sample(
-    sample: str, readers: Mapping[str, FrameReader], modalities: ModalitySet, *, label: int = -1
-) -> ClipSample:
-    """One clip from open readers, as a test clip is read: uniform frames.
-
-    Args:
-        sample: Name.
-        readers: By modality; those that exist.
-        modalities: The model's.
-        label: Class index; -1 = unknown.
-    """
-    clip = ClipSample(sample=sample, label=label, modalities=modalities)
-    specs = [spec for spec in modalities if spec.name in readers]
-    images = {spec.name: empty_images(spec) for spec in specs if spec.kind == "frames"}
-    arrays = _read_uniform(readers, specs, {name: image.numpy() for name, image in images.items()})
-    for spec in specs:
-        _fill(clip, spec, arrays[spec.name], images.get(spec.name))
-    return clip
-
-
-class _RegionReader(ArrayReader):
-    """A whole stream in memory, its images already cut to the region and channels first."""
-
-
-class _TimedRegionReader(TimedReader):
-    """The same with the times of its frames."""
-
-
-def _read_uniform(readers: Mapping[str, FrameReader], specs: Sequence[ModalitySpec], images: _Arrays) -> _Arrays:
-    """Each modality at the centres of equal segments of the clip; images are written into `images`."""
-    alignment = Alignment({spec.name: readers[spec.name] for spec in specs})
-    arrays = {}
-    for spec in specs:
-        positions = sample_positions(spec.num_frames, alignment.num_frames(spec.name))
-        positions = alignment.positions(spec.name, positions)
-        arrays[spec.name] = _read(readers[spec.name], spec, positions, images.get(spec.name))
-    return arrays
-
-
-def _read(reader: FrameReader, spec: ModalitySpec, positions: NDArray[np.float64], out: _Array | None) -> _Array:
-    """The clip at these positions.
-
-    Images [T, C, H, W], written into `out`; joints [T, P, J, 3]; signal [T, C, L]; features [T, C].
-    """
-    if spec.kind == "signal":
-        indices = window_indices(positions, reader.num_frames, spec.shape[1])
-        return reader.read(indices.ravel()).reshape(*indices.shape, -1).swapaxes(1, 2)
-    indices = frame_indices(positions, reader.num_frames)
-    array = _read_frames(reader, spec, indices, out)
-    if spec.kind == "joints" and np.isnan(array).all():
-        # Nobody in any of the chosen frames: take the nearest frames in which there is somebody.
-        seen = np.flatnonzero(~np.isnan(reader.read(np.arange(reader.num_frames))).all(axis=(1, 2, 3)))
-        array = reader.read(seen[np.abs(seen[:, None] - indices).argmin(axis=0)])
-    return array
-
-
-def _read_frames(reader: FrameReader, spec: ModalitySpec, indices: NDArray[np.int64], out: _Array | None) -> _Array:
-    if out is None or isinstance(reader, _RegionReader | _TimedRegionReader):
-        return _put(reader.read(indices), out)
-    for image, place in zip(reader.images(indices), out, strict=True):
-        write_region(image, spec, place)
-    return out
-
-
-def _put(array: _Array, out: _Array | None) -> _Array:
-    """A copy of the array, in `out` where that is given: whoever changes it does not change the cache."""
-    if out is None:
-        return array.copy()
-    np.copyto(out, array)
-    return out
-
-
-def _fill(sample: ClipSample, spec: ModalitySpec, array: _Array, images: Tensor | None) -> None:
-    """Put one modality into the sample; absent persons (NaN) become a mask and zeros."""
-    if spec.kind == "joints":
-        person: NDArray[np.bool_] = np.any(~np.isnan(array), axis=(2, 3))
-        array = np.where(person[:, :, None, None], array, 0)
-        sample.person_available[spec.name] = torch.from_numpy(person)
-        anybody = np.any(person, axis=1)
-        if not anybody.all():
-            sample.frame_available[spec.name] = torch.from_numpy(anybody)
-    sample.clips[spec.name] = torch.from_numpy(np.ascontiguousarray(array)) if images is None else images
+def _shared_number() -> Tensor:
+    number = torch.zeros((), dtype=torch.int64)
+    number.share_memory_()  # type: ignore[no-untyped-call]  # PyTorch leaves it without types
+    return number

@@ -1,6 +1,7 @@
 """Batches from a `ClipDataset`, by worker processes that tell what went wrong in one sentence."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
@@ -8,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from actionmae.core.tensors import ClipBatch
 from actionmae.data.loading.collate import ClipSample, collate
-from actionmae.data.loading.dataset import ClipDataset
+from actionmae.data.loading.dataset import ClipDataset, Recording
 
 _KINDS = (FileNotFoundError, OSError, ValueError)
 """What unusable recordings raise; all other errors of a worker arrive with its traceback."""
@@ -31,6 +32,7 @@ class ClipLoader(DataLoader[Any]):
     """
 
     def __init__(self, clips: ClipDataset, *, num_workers: int, **options: Any) -> None:
+        self._clips = clips
         dataset: Dataset[Any] = _Telling(clips) if num_workers > 0 else clips
         super().__init__(dataset, num_workers=num_workers, collate_fn=_collate, **options)
 
@@ -38,7 +40,19 @@ class ClipLoader(DataLoader[Any]):
         for batch in super().__iter__():
             if isinstance(batch, Exception):
                 raise batch
-            yield batch
+            if isinstance(batch, _Told):
+                self._clips.note_broken(batch.broken)
+                batch = batch.batch
+            if batch is not None:
+                yield batch
+
+
+@dataclass(frozen=True)
+class _Told:
+    """A batch from a worker process, and the recordings that it has found broken."""
+
+    batch: ClipBatch | None
+    broken: dict[Recording, str]
 
 
 class _Telling(Dataset[Any]):
@@ -50,10 +64,11 @@ class _Telling(Dataset[Any]):
     def __len__(self) -> int:
         return len(self.clips)
 
-    def __getitems__(self, indices: Sequence[int]) -> ClipBatch | Exception:
+    def __getitems__(self, indices: Sequence[int]) -> _Told | Exception:
         try:
             # Here, where an error is told; a full /dev/shm would kill the queue's own thread, and the wait never end.
-            return self.clips.__getitems__(indices).map(Tensor.share_memory_)
+            batch = self.clips.__getitems__(indices)
+            return _Told(None if batch is None else batch.map(Tensor.share_memory_), self.clips.broken)
         except _KINDS as error:
             return next(kind for kind in _KINDS if isinstance(error, kind))(str(error))
         except RuntimeError as error:
@@ -65,5 +80,5 @@ class _Telling(Dataset[Any]):
             )
 
 
-def _collate(batch: Sequence[ClipSample] | ClipBatch | Exception) -> ClipBatch | Exception:
-    return batch if isinstance(batch, Exception) else collate(batch)
+def _collate(batch: Sequence[ClipSample] | ClipBatch | _Told | Exception | None) -> Any:
+    return batch if batch is None or isinstance(batch, _Told | Exception) else collate(batch)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from actionmae.core.choices import did_you_mean
 from actionmae.core.modality import ModalitySpec, modality_name, registered, resolve
-from actionmae.data.cell import Cell
+from actionmae.data.cell_text import as_cell
 from actionmae.data.layouts import LAYOUTS, load_layout
 from actionmae.data.manifest import ClipRow, read_manifest, why_not_writable
 from actionmae.data.natural_order import natural_key
@@ -116,7 +116,7 @@ def _index(layout: str, root: Path, names: Sequence[str]) -> _Found:
         )
     known = load_layout(layout)
     rows, unusable = known.index(root)
-    cells = [{name: Cell.of(file) for name, file in row.files.items()} for row in rows]  # a user's layout gives paths
+    cells = [{name: as_cell(file) for name, file in row.files.items()} for row in rows]  # a user's layout gives paths
     rows = [dataclasses.replace(row, files=files) for row, files in zip(rows, cells, strict=True)]
     return rows, unusable, known.classes, {name: resolve(spec) for name, spec in known.specs.items()}
 

@@ -64,7 +64,7 @@ class Job:
             return False
         for name, cell in files.items():
             if cell.resolved().path == Cell(self.target(name)).resolved().path:
-                if not cell.exists():
+                if cell.missing:
                     return False
             elif name not in self.row.files or cell.resolved() != self.row.files[name].resolved():
                 return False
@@ -74,9 +74,7 @@ class Job:
     def sources(self, name: str) -> list[Path]:
         """What the prepared file of a modality is made from."""
         cell = self.row.files[name]
-        sources = [cell.path]
-        if cell.clock is not None and cell.clock.log is not None:
-            sources.append(cell.clock.log)
+        sources = list(cell.sources)
         if self.crop is not None and self.crop.skeleton is not None and self.crop.crops(self.specs[name]):
             sources.append(self.crop.skeleton)
         return sources

@@ -12,6 +12,7 @@ import msgspec
 
 from actionmae.core.files import exclusive
 from actionmae.data.cell import Cell
+from actionmae.data.cell_text import parse_cell
 
 Files = dict[str, Cell]
 
@@ -96,7 +97,7 @@ class Journal:
         """A line that is cut off, damaged or edited is no line: its clip is done again."""
         try:
             noted = msgspec.json.decode(line, type=_Line)
-            files = {name: Cell.parse(cell, self._base) for name, cell in noted.files.items()}
+            files = {name: parse_cell(cell, self._base) for name, cell in noted.files.items()}
         except ValueError:
             return
         old = self._done.get(noted.sample)

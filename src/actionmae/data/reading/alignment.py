@@ -1,7 +1,9 @@
-"""Streams of one clip in common time: a position (0–1) of the clip is a place in each stream. No torch.
+"""Recordings of one clip in common time: a position (0–1) of the clip is a place in each of them. No torch.
 
-Streams with a clock lie on one time axis, and the clip lasts from when the last of them has begun until the first one
-ends; a stream without a clock is spread evenly over the clip.
+Where the frames of a recording lie depends on its own cell alone, so what a network sees of one sensor is the same
+whether the others are there or not. A recording with a clock lies on the time that its cell names (`#3.2s-5.9s`), or
+else on its own from the first frame to the last; one without a clock is spread evenly over the clip. Recordings with
+clocks are thus aligned where their cells name one time, or where they begin and end together.
 """
 
 from __future__ import annotations
@@ -11,67 +13,66 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from actionmae.data.reading.readers import FrameReader, frame_times
+from actionmae.data.reading.readers import FrameReader, TimedReader, frame_times
 
-_Times = NDArray[np.float64]
+_COMMON = 0.8
+"""Recordings of a clip should have this fraction of the time of all of them in common."""
 
 
-class Alignment:
-    """Which places of the streams belong together.
+def time_span(reader: FrameReader) -> tuple[float, float] | None:
+    """The seconds of the clip's clock that are positions 0 and 1 of a recording; None = it has no clock."""
+    window = reader.window if isinstance(reader, TimedReader) else None
+    times = frame_times(reader)
+    return window if times is None or window is not None else _covered(times)
+
+
+def own_positions(reader: FrameReader, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Positions of the clip as positions of a recording; its frame nearest in time is the one that lies there.
 
     Args:
-        streams: The clip's open recordings by modality.
+        reader: The recording.
+        positions: [T] ascending in 0–1.
 
-    Attributes:
-        seconds: How long the clip lasts, or None if no stream has a clock.
+    Returns:
+        [T] ascending in 0–1, fractions of the recording's frames.
+    """
+    span, times = time_span(reader), frame_times(reader)
+    if span is None or times is None:
+        return positions
+    moments = span[0] + positions * (span[1] - span[0])
+    place: NDArray[np.float64] = (np.interp(moments, times, np.arange(len(times))) + 0.5) / len(times)
+    return place
+
+
+def strange_times(readers: Mapping[str, FrameReader]) -> str:
+    """What is strange about the times of a clip's recordings, in words; empty = nothing.
 
     Raises:
-        ValueError: If there is no moment that all streams with a clock have seen.
+        ValueError: If there is no moment that all recordings with a clock have seen.
     """
-
-    def __init__(self, readers: Mapping[str, FrameReader]) -> None:
-        self._lengths = {name: reader.num_frames for name, reader in readers.items()}
-        times = {name: frame_times(reader) for name, reader in readers.items()}
-        self._times: dict[str, _Times] = {name: each for name, each in times.items() if each is not None}
-        ends = {name: _ends(each) for name, each in self._times.items()}
-        self._start = max((start for start, _ in ends.values()), default=0.0)
-        self._end = min((end for _, end in ends.values()), default=1.0)
-        if self._start > self._end:
-            late = max(ends, key=lambda name: ends[name][0])
-            early = min(ends, key=lambda name: ends[name][1])
-            raise ValueError(
-                f"{late} begins at {ends[late][0]:.3f} s, after {early} ended at {ends[early][1]:.3f} s: their clocks "
-                "must count from one zero"
-            )
-
-        self.seconds = self._end - self._start if ends else None
-
-    def num_frames(self, name: str) -> int:
-        """Frames of a stream that lie within the clip, at least 1."""
-        if name not in self._times:
-            return self._lengths[name]
-        times = self._times[name]
-        return max(1, int(((times >= self._start) & (times <= self._end)).sum()))
-
-    def positions(self, name: str, positions: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Positions of the clip as positions of one stream; its frame nearest in time is the one that lies there.
-
-        Args:
-            name: Modality.
-            positions: [T] ascending in 0–1.
-
-        Returns:
-            [T] ascending in 0–1, shares of the stream's frames.
-        """
-        if name not in self._times:
-            return positions
-        times = self._times[name]
-        moments = self._start + positions * (self._end - self._start)
-        place: NDArray[np.float64] = (np.interp(moments, times, np.arange(len(times))) + 0.5) / len(times)
-        return place
+    spans = {name: span for name, reader in readers.items() if (span := time_span(reader)) is not None}
+    if not spans:
+        return ""
+    late = max(spans, key=lambda name: spans[name][0])
+    early = min(spans, key=lambda name: spans[name][1])
+    start, end = spans[late][0], spans[early][1]
+    if start > end:
+        raise ValueError(
+            f"{late} begins at {start:.3f} s, after {early} ended at {end:.3f} s: their clocks must count from one zero"
+        )
+    longest = max(last for _, last in spans.values()) - min(first for first, _ in spans.values())
+    if end - start < _COMMON * longest:
+        shown = ", ".join(f"{name} {first:.2f}–{last:.2f} s" for name, (first, last) in spans.items())
+        return f"its recordings show different times ({shown}): write one into their cells, as #{start:.2f}s-{end:.2f}s"
+    for name, (first, last) in spans.items():
+        times = frame_times(readers[name])
+        begun, ended = (first, last) if times is None else _covered(times)
+        if min(ended, last) - max(begun, first) < _COMMON * (last - first):
+            return f"{name} has frames from {begun:.2f} to {ended:.2f} s only of the clip's {first:.2f}–{last:.2f} s"
+    return ""
 
 
-def _ends(times: _Times) -> tuple[float, float]:
+def _covered(times: NDArray[np.float64]) -> tuple[float, float]:
     """A frame stands for half its distance to the next one, on both sides."""
     half = float(np.median(np.diff(times))) / 2 if len(times) > 1 else 0.0
     return float(times[0]) - half, float(times[-1]) + half

@@ -1,25 +1,24 @@
 """When the frames of a recording were taken: the clock of its cell → seconds. No torch.
 
-A text without a header holds seconds, one number per line; with a header it is a table (comma, semicolon or tab) in
-which the name of one column ends in a unit: `seconds`, `timestamp_ms`, `time (us)`, `t [ns]`. All clocks of one clip
-count from the same zero, and each speaks of the whole recording, also where only some of its frames are chosen.
+A clock speaks of the whole recording, also where only some of its frames are chosen. All clocks of one clip count from
+the same zero.
 """
 
 from __future__ import annotations
 
-import csv
 import re
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from actionmae.data.cell import Cell
-from actionmae.data.utf8 import read_utf8
+from actionmae.data.cell import UNITS, Cell
+from actionmae.data.reading.text_table import TextTable
 
-_NUMBER = r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
-_SECONDS = {"seconds": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanoseconds": 1e-9}
-_UNITS = _SECONDS | {"sec": 1.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+_SPELT = UNITS | {"seconds": 1.0, "sec": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanoseconds": 1e-9}
+"""How the names of columns end: `seconds`, `timestamp_ms`, `time (us)`, `t [ns]`."""
+
+_WHOLE, _ANY = 1.0, 10.0
+"""Seconds between two frames from which on numbers without a unit, whole ones or any, are no seconds."""
 
 
 def frame_seconds(cell: Cell, num_frames: int, fps: float | None) -> NDArray[np.float64] | None:
@@ -34,54 +33,100 @@ def frame_seconds(cell: Cell, num_frames: int, fps: float | None) -> NDArray[np.
         [num_frames], never falling; None = the cell has no clock.
 
     Raises:
-        FileNotFoundError: If the text does not exist.
-        ValueError: If it does not hold one rising time per frame, or its frames per second are unknown.
+        FileNotFoundError: If the log does not exist.
+        ValueError: If there is not one rising time per frame, or its unit, its column or the frames per second are
+            unknown.
     """
     clock = cell.clock
     if clock is None:
         return None
-    if clock.log is None:
+    if clock.log is None and not clock.column:
         fps = clock.fps or fps
         if not fps:
             raise ValueError(f"{cell} has no frames per second of its own: write them into the cell, as in @0s+30fps")
         return clock.start + np.arange(num_frames) / fps
-    times = _read_text(clock.log)
-    if len(times) != num_frames:
-        raise ValueError(f"{clock.log} has {len(times)} times for {num_frames} frames: give one line per frame")
-    if not (np.diff(times) >= 0).all():
-        line = int((np.diff(times) < 0).argmax()) + 1
-        raise ValueError(f"{clock.log} goes back in time after {line} lines: the times must rise")
-    return times
+    table = TextTable(clock.log or cell.path)
+    place = table.place(clock.column) if clock.column else _find_times(table)
+    unit = UNITS[clock.unit] if clock.unit else _spelt_unit(table, place)
+    times = table.read([place])[:, 0]
+    _check(table, times, num_frames)
+    if unit is None:
+        _refuse_other_units(table, times)
+    return times * (unit or 1.0)
 
 
-def _read_text(path: Path) -> NDArray[np.float64]:
-    if not path.exists():
-        raise FileNotFoundError(f"times {path} do not exist: put them beside the recording, one line per frame")
-    lines = [line for line in read_utf8(path).splitlines() if line.strip()]
-    if not lines:
-        raise ValueError(f"{path} is empty: give one line per frame, in seconds")
-    separator, column, unit = ",", 0, 1.0
-    if re.fullmatch(_NUMBER, lines[0].strip()) is None:
-        separator = max(",;\t", key=lines[0].count)
-        column, unit = _find_times(path, next(csv.reader(lines[:1], delimiter=separator)))
-        lines = lines[1:]
-    try:
-        times = np.array([float(row[column]) for row in csv.reader(lines, delimiter=separator)])
-    except (ValueError, IndexError) as error:
-        raise ValueError(f"{path} has a line without a time ({error}): give one number per frame") from error
-    if not np.isfinite(times).all():
-        raise ValueError(f"{path} has a line without a time (NaN or infinite): give one number per frame")
-    return times * unit
+def choose_frames(
+    cell: Cell, num_frames: int, fps: float | None, seconds: NDArray[np.float64] | None
+) -> NDArray[np.int64]:
+    """The frames of a reader that are the clip, ascending; a folder's reader has the right numbers already.
+
+    Args:
+        cell: The recording.
+        num_frames: Frames of the reader.
+        fps: Its own frames per second, or None if unknown.
+        seconds: [num_frames] their times, or None = no clock.
+
+    Raises:
+        ValueError: If the recording does not have what is asked for.
+    """
+    if cell.window is not None:
+        return _within(cell, cell.window, num_frames, fps, seconds)
+    if not cell.frames or cell.path.is_dir():
+        return np.arange(num_frames)
+    if cell.frames[-1][1] >= num_frames:
+        raise ValueError(f"{cell} asks for more than its {num_frames} frames: choose from 0–{num_frames - 1}")
+    return np.concatenate([np.arange(first, last + 1) for first, last in cell.frames])
 
 
-def _find_times(path: Path, header: list[str]) -> tuple[int, float]:
-    """The column of the times, and seconds per unit of it."""
-    endings = [(re.findall("[a-z]+", name.lower()) or [""])[-1] for name in header]
-    found = [at for at, ending in enumerate(endings) if ending in _UNITS]
+def _within(
+    cell: Cell, window: tuple[float, float], num_frames: int, fps: float | None, seconds: NDArray[np.float64] | None
+) -> NDArray[np.int64]:
+    if seconds is None:
+        if not fps:
+            raise ValueError(f"{cell} has no frames per second of its own: write them into the cell, as in @0s+30fps")
+        seconds = np.arange(num_frames) / fps
+        if window[0] < 0 or window[1] > (num_frames + 1) / fps:
+            raise ValueError(f"{cell} asks for more than its {num_frames / fps:.3f} s: choose from there")
+    frames = np.flatnonzero((seconds >= window[0]) & (seconds < window[1]))
+    if not len(frames):
+        span = f"{seconds[0]:.3f} to {seconds[-1]:.3f} s"
+        raise ValueError(f"{cell} has no frame in this time: its frames are from {span}")
+    return frames
+
+
+def _find_times(table: TextTable) -> int:
+    """The only column whose name ends in a unit, or the only one of numbers."""
+    spelt = [place for place in range(len(table.names)) if _spelt_unit(table, place) is not None]
+    found = spelt or table.numeric
     if len(found) != 1:
         what = "several columns of times" if found else "no column of times"
         raise ValueError(
-            f"{path} begins with {','.join(header)!r}, {what}: name one of them {', '.join(_SECONDS)}, or give only "
-            "numbers"
+            f"{table.path} has {what} ({table.describe()}): name one in the cell, as in @{table.path.name}[0]:ms"
         )
-    return found[0], _UNITS[endings[found[0]]]
+    return found[0]
+
+
+def _spelt_unit(table: TextTable, place: int) -> float | None:
+    words = re.findall("[a-z]+", table.names[place].lower()) if table.names else []
+    return _SPELT.get(words[-1]) if words else None
+
+
+def _check(table: TextTable, times: NDArray[np.float64], num_frames: int) -> None:
+    if not np.isfinite(times).all():
+        raise ValueError(f"{table.path} has a line without a time (NaN or infinite): give one number per frame")
+    if len(times) != num_frames:
+        raise ValueError(f"{table.path} has {len(times)} times for {num_frames} frames: give one line per frame")
+    if not (np.diff(times) >= 0).all():
+        line = int((np.diff(times) < 0).argmax()) + 1
+        raise ValueError(f"{table.path} goes back in time after {line} lines: the times must rise")
+
+
+def _refuse_other_units(table: TextTable, times: NDArray[np.float64]) -> None:
+    """Numbers that can be no seconds, as they are too far apart."""
+    step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    whole = bool((times == np.round(times)).all())
+    if step >= (_WHOLE if whole else _ANY):
+        raise ValueError(
+            f"{table.path} counts {step:g} from frame to frame without saying of what: write the unit into the cell, "
+            f"as in @{table.path.name}:ms (:s if these are seconds), or into the name of the column"
+        )

@@ -14,6 +14,9 @@ from pathlib import Path
 from actionmae.data.cell import Cell
 from actionmae.data.natural_order import natural_key
 
+IMAGES, TEXTS = (".jpg", ".jpeg", ".png"), (".txt",)
+"""Endings of the files of one frame each."""
+
 
 def frame_number(file: Path) -> int | None:
     """The first number in a file's name; None = it has none."""

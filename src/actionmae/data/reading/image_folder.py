@@ -19,12 +19,11 @@ from numpy.typing import NDArray
 
 from actionmae.core.modality import Value
 from actionmae.data.cell import Cell
-from actionmae.data.reading.frame_files import list_frames, missing_numbers
+from actionmae.data.reading.frame_files import IMAGES, list_frames, missing_numbers
 from actionmae.data.reading.image_file import MOST_PIXELS, PNG, decode, image_size
 from actionmae.data.reading.levels import eight_bits
 from actionmae.data.regular_file import require_regular
 
-_ENDINGS = (".jpg", ".jpeg", ".png")
 _MOST_BYTES = 1 << 28  # of one image
 
 
@@ -54,7 +53,7 @@ class ImageFolder:
         fps: float | None = None,
         value_range: tuple[float, float] | None = None,
     ) -> None:
-        self._files = list_frames(cell, _ENDINGS)
+        self._files = list_frames(cell, IMAGES)
         if not self._files:
             raise ValueError(f"folder {cell} holds no images: give a folder of numbered .png or .jpg files")
         self.lost = missing_numbers(cell, self._files)

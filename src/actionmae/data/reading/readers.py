@@ -6,6 +6,7 @@
 | folder of images, or some of its files | frames | the number in the file's name |
 | one text per frame, as NW-UCLA has them (see `skeleton_frames`) | joints | the number in the file's name |
 | `.skeleton` text of NTU RGB+D (see `skeleton_text`) | joints | |
+| table in a text (see `text_table`) | all but frames | the line |
 | `.mat` with one array | all | frames and joints: the last; signal and features: the first |
 | `.npy` | all | the first |
 
@@ -14,6 +15,7 @@ A cell may choose frames of a recording, and say when they were taken (see `cell
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,13 +26,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from actionmae.core.modality import ModalitySpec
 from actionmae.data.cell import Cell
+from actionmae.data.cell_text import TABLES, as_cell
 from actionmae.data.reading.arrays import as_kind
-from actionmae.data.reading.clock import frame_seconds
+from actionmae.data.reading.clock import choose_frames, frame_seconds
+from actionmae.data.reading.frame_files import IMAGES, TEXTS, frame_number, list_frames
 from actionmae.data.reading.image_folder import ImageFolder
 from actionmae.data.reading.mat_files import read_mat
 from actionmae.data.reading.npy_files import read_npy
 from actionmae.data.reading.skeleton_frames import read_skeleton_frames
 from actionmae.data.reading.skeleton_text import read_skeleton_text
+from actionmae.data.reading.text_table import TextTable
 from actionmae.data.reading.video import VideoReader
 
 Array = NDArray[Any]
@@ -81,16 +86,24 @@ class ArrayReader:
 
 
 class TimedReader:
-    """Some or all frames of a stream, with their times.
+    """Some or all frames of a recording, with their times.
 
     Args:
-        stream: The whole recording.
+        reader: The whole recording.
         frames: [n] the chosen frames, ascending.
         times: [n] seconds on the clip's clock, or None = no clock.
+        window: (start, end) seconds of the clip, or None = as long as these frames last.
     """
 
-    def __init__(self, reader: FrameReader, frames: NDArray[np.int64], times: NDArray[np.float64] | None) -> None:
+    def __init__(
+        self,
+        reader: FrameReader,
+        frames: NDArray[np.int64],
+        times: NDArray[np.float64] | None,
+        window: tuple[float, float] | None,
+    ) -> None:
         self.times = times
+        self.window = window
         self.num_frames = len(frames)
         self.fps = reader.fps
         self._reader = reader
@@ -128,26 +141,28 @@ def open_reader(source: Cell | os.PathLike[str] | str, spec: ModalitySpec) -> Fr
         ValueError: If the form does not suit the modality's kind, the content is broken, or frames or clock do not fit;
             names the file.
     """
-    cell = Cell.of(source)
-    if not cell.exists():
+    cell = as_cell(source)
+    if cell.path in cell.missing:
         raise FileNotFoundError(f"{spec.name} recording {cell} does not exist: check the manifest's cell")
-    folder = cell.path.is_dir()
-    reader = _open_folder(cell, spec) if folder else _open_file(cell.path, spec)
-    seconds = frame_seconds(cell, reader.num_frames, reader.fps)
-    if seconds is None and (folder or not cell.frames):
+    if cell.missing:
+        raise FileNotFoundError(f"the times {cell.missing[0]} of {spec.name} recording {cell} do not exist")
+    reader = _open_folder(cell, spec) if cell.path.is_dir() else _open_file(cell, spec)
+    if cell.clock is None and cell.window is None and (cell.path.is_dir() or not cell.frames):
         return reader
-    # A folder has chosen by the numbers in its files' names.
-    frames = np.arange(reader.num_frames) if folder else _choose(cell, reader.num_frames)
-    return TimedReader(reader, frames, None if seconds is None else seconds[frames])
+    # A folder's reader has only the files that were chosen by their numbers, but the clock speaks of all.
+    every = _chosen_files(cell, spec) if cell.path.is_dir() and cell.frames else np.ones(reader.num_frames, np.bool_)
+    seconds = frame_seconds(cell, len(every), reader.fps)
+    seconds = None if seconds is None else seconds[every]
+    frames = choose_frames(cell, reader.num_frames, reader.fps, seconds)
+    if seconds is None:
+        return TimedReader(reader, frames, None, None)
+    return TimedReader(reader, frames, seconds[frames], cell.window)
 
 
-def _choose(cell: Cell, num_frames: int) -> NDArray[np.int64]:
-    """The chosen frames of a file."""
-    if not cell.frames:
-        return np.arange(num_frames)
-    if cell.frames[-1][1] >= num_frames:
-        raise ValueError(f"{cell} asks for more than its {num_frames} frames: choose from 0–{num_frames - 1}")
-    return np.concatenate([np.arange(first, last + 1) for first, last in cell.frames])
+def _chosen_files(cell: Cell, spec: ModalitySpec) -> NDArray[np.bool_]:
+    """Which of a folder's files are chosen by their numbers."""
+    files = list_frames(dataclasses.replace(cell, frames=()), IMAGES if spec.kind == "frames" else TEXTS)
+    return np.array([cell.chooses(frame_number(file)) for file in files])
 
 
 def _open_folder(cell: Cell, spec: ModalitySpec) -> FrameReader:
@@ -159,8 +174,8 @@ def _open_folder(cell: Cell, spec: ModalitySpec) -> FrameReader:
     raise _unreadable(cell.path, spec)
 
 
-def _open_file(path: Path, spec: ModalitySpec) -> FrameReader:
-    suffix = path.suffix.lower()
+def _open_file(cell: Cell, spec: ModalitySpec) -> FrameReader:
+    path, suffix = cell.path, cell.path.suffix.lower()
     if suffix in (".mat", ".npy"):
         array = read_npy(path) if suffix == ".npy" else read_mat(path)
         if suffix == ".mat" and spec.kind in ("frames", "joints"):
@@ -168,14 +183,31 @@ def _open_file(path: Path, spec: ModalitySpec) -> FrameReader:
         return ArrayReader(as_kind(array, spec, path), spec.fps)
     if spec.kind == "frames":
         return VideoReader(path, spec.value, spec.value_range)
+    if suffix in TABLES:
+        return ArrayReader(as_kind(_read_columns(cell, spec), spec, path), spec.fps)
     if spec.kind == "joints" and suffix == ".skeleton":
         persons, joints, _ = spec.shape
         return ArrayReader(read_skeleton_text(path, num_persons=persons, num_joints=joints), spec.fps)
     raise _unreadable(path, spec)
 
 
+def _read_columns(cell: Cell, spec: ModalitySpec) -> Array:
+    """[n, C] of a table."""
+    table = TextTable(cell.path)
+    own = cell.clock is not None and cell.clock.log is None and cell.clock.column
+    times = table.place(own) if own else None
+    places = table.places(cell.columns) if cell.columns else [at for at in table.numeric if at != times]
+    wanted = 3 * spec.shape[1] if spec.kind == "joints" else spec.shape[0]
+    if len(places) != wanted:
+        raise ValueError(
+            f"{cell} gives {len(places)} columns, {spec.name} needs {wanted}: choose some of {table.describe()}, as in "
+            f"{cell.path.name}[x,y,z]@t"
+        )
+    return table.read(places)
+
+
 def _unreadable(path: Path, spec: ModalitySpec) -> ValueError:
-    forms = ".mat, .npy or .skeleton" if spec.kind == "joints" else ".mat or .npy"
+    forms = ".mat, .npy, .csv or .skeleton" if spec.kind == "joints" else ".mat, .npy, .csv or .txt"
     return ValueError(f"{path} cannot be read as {spec.name} ({spec.kind}): give a {forms} file")
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actionmae.data.cell import Cell
-from actionmae.data.reading.frame_files import list_frames
+from actionmae.data.reading.frame_files import TEXTS, list_frames
 from actionmae.data.utf8 import read_utf8
 
 
@@ -30,7 +30,7 @@ def read_skeleton_frames(cell: Cell, *, num_persons: int, num_joints: int) -> ND
     Raises:
         ValueError: If there is no text, one is cut off or has other joints, or nobody is in any frame.
     """
-    files = list_frames(cell, (".txt",))
+    files = list_frames(cell, TEXTS)
     if not files:
         raise ValueError(f"{cell} names no skeleton texts: give a folder and a pattern, as in clip/*_skeletons.txt")
     out = np.full((len(files), num_persons, num_joints, 3), np.nan, dtype=np.float32)

@@ -177,7 +177,16 @@ def test_clocks_that_never_meet_are_an_error(manifest: Path) -> None:
 def test_clocks_that_hardly_meet_are_a_warning(manifest: Path) -> None:
     (finding,) = _with_cells(manifest, "@0s", "@0.2s")
     assert (finding.level, finding.kind, finding.sample) == ("warning", "clocks", "clip0")
-    assert "of no recording with a clock is more than 25 % used" in finding.text
+    assert finding.text.endswith(
+        "its recordings show different times (rgb -0.02–0.25 s, depth 0.18–0.45 s): write one into their cells, as "
+        "#0.18s-0.25s"
+    )
+
+
+def test_a_recording_that_lacks_some_of_the_time_is_a_warning(manifest: Path) -> None:
+    (finding,) = _with_cells(manifest, "#0s-0.25s@0s", "#0s-0.25s@0.1s")
+    assert (finding.level, finding.kind) == ("warning", "clocks")
+    assert finding.text == "clip0: depth has frames from 0.08 to 0.25 s only of the clip's 0.00–0.25 s"
 
 
 def test_a_recording_without_clock_lasts_as_long_as_the_clocks(manifest: Path) -> None:

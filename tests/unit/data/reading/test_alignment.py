@@ -1,16 +1,17 @@
-"""Clocks: streams of other rates, starts and lengths show the same moment."""
+"""Clocks: recordings of other fps, starts and lengths show the same moment, each as if it were alone."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from actionmae.core.modality import ModalitySet, resolve
+from actionmae.core.modality import ModalitySet
+from actionmae.data.cell import Cell
 from actionmae.data.loading.dataset import ClipDataset
 from actionmae.data.manifest import ClipRow, read_manifest, write_manifest
 from actionmae.data.prepare.video_writer import write_gray_video
-from actionmae.data.reading.alignment import Alignment
-from actionmae.data.reading.readers import frame_times, open_reader
+from actionmae.data.reading.alignment import own_positions, strange_times, time_span
+from actionmae.data.reading.readers import FrameReader, open_reader
 from helpers.rows import clip_row
 
 SPECS = ModalitySet(
@@ -28,6 +29,7 @@ SPECS = ModalitySet(
         {"name": "inertial", "shape": (1, 3), "num_frames": 5},
     ]
 )
+WINDOW = "#1.6s-4s"
 
 
 def clock_frames(times: np.ndarray) -> np.ndarray:
@@ -35,22 +37,28 @@ def clock_frames(times: np.ndarray) -> np.ndarray:
     return np.broadcast_to(np.rint(40 * times)[:, None, None], (len(times), 24, 24)).astype(np.uint8)
 
 
+def write(folder: Path, choice: str) -> ClipRow:
+    """30 fps from 0 s; 35 fps from 1.3 s by a log in ms; a signal at 100 Hz from 0.5 s: all by one clock."""
+    ir, left = np.arange(120) / 30, 1.3 + np.arange(140) / 35
+    write_gray_video(folder / "ir.avi", clock_frames(ir), 30.0)
+    write_gray_video(folder / "left.avi", clock_frames(left), 20.0)  # the header is wrong: the log counts
+    (folder / "left.csv").write_text("frame,milliseconds\n" + "".join(f"{i},{1000 * t}\n" for i, t in enumerate(left)))
+    np.save(folder / "inertial.npy", 0.5 + np.arange(400)[:, None] / 100)
+    cells = {"ir": "ir.avi{}@0s", "left": "left.avi{}@left.csv", "inertial": "inertial.npy{}@0.5s+100fps"}
+    return clip_row(sample="a", label="x", files={name: folder / cell.format(choice) for name, cell in cells.items()})
+
+
 @pytest.fixture
 def row(tmp_path: Path) -> ClipRow:
-    """30 fps from 0 s; 35 fps from 1.3 s by a log in ms, of which frames 10–119; a signal at 100 Hz from 0.5 s."""
-    ir, left = np.arange(120) / 30, 1.3 + np.arange(140) / 35
-    write_gray_video(tmp_path / "ir.avi", clock_frames(ir), 30.0)
-    write_gray_video(tmp_path / "left.avi", clock_frames(left), 20.0)  # the header is wrong: the log counts
-    (tmp_path / "left.csv").write_text(
-        "frame,milliseconds\n" + "".join(f"{i},{1000 * t}\n" for i, t in enumerate(left))
-    )
-    np.save(tmp_path / "inertial.npy", 0.5 + np.arange(400)[:, None] / 100)
-    files = {"ir": "ir.avi@0s", "left": "left.avi#10-119@left.csv", "inertial": "inertial.npy@0.5s+100fps"}
-    return clip_row(sample="a", label="x", files={name: tmp_path / cell for name, cell in files.items()})
+    return write(tmp_path, WINDOW)
+
+
+def readers_of(row: ClipRow) -> dict[str, FrameReader]:
+    return {name: open_reader(cell, SPECS[name]) for name, cell in row.files.items()}
 
 
 @pytest.mark.parametrize("options", [{"train": False}, {"train": True}, {"train": True, "cache": True}])
-def test_all_streams_show_the_same_moments(row: ClipRow, options: dict[str, bool]) -> None:
+def test_recordings_of_one_time_show_the_same_moments(row: ClipRow, options: dict[str, bool]) -> None:
     dataset = ClipDataset([row], ("x",), SPECS, **options)
     for epoch in range(3):
         dataset.set_epoch(epoch)
@@ -58,98 +66,72 @@ def test_all_streams_show_the_same_moments(row: ClipRow, options: dict[str, bool
         moments = clips["inertial"][:, 0, 1].numpy()  # of the window's centre
         for name in ("ir", "left"):
             np.testing.assert_allclose(clips[name][:, 0, 0, 0].numpy() / 40, moments, atol=0.05)
-        assert moments.min() > 1.3 + 10 / 35 - 0.05
-        assert moments.max() < 4.0 + 0.05, "the 30 fps stream ends first"
+        assert moments.min() > 1.6 - 0.02
+        assert moments.max() < 4.0
         assert np.ptp(moments) > 1
 
 
-def test_streams_without_a_clock_are_spread_over_the_clip(row: ClipRow, tmp_path: Path) -> None:
+@pytest.mark.parametrize("choice", [WINDOW, ""])
+@pytest.mark.parametrize("cache", [False, True])
+def test_what_is_seen_of_one_does_not_depend_on_the_others(tmp_path: Path, choice: str, cache: bool) -> None:
+    row = write(tmp_path, choice)
+    together = ClipDataset([row], ("x",), SPECS, train=False, cache=cache)
+    for name in SPECS.names:
+        alone = ClipDataset([row], ("x",), ModalitySet([SPECS[name].to_dict()]), train=False, cache=cache)
+        for _ in range(2):  # from the file, then from the cache
+            np.testing.assert_array_equal(together[0].clips[name].numpy(), alone[0].clips[name].numpy())
+
+
+def test_a_recording_without_a_clock_is_spread_over_the_clip(row: ClipRow, tmp_path: Path) -> None:
     np.save(tmp_path / "plain.npy", np.arange(100)[:, None])
-    readers = {"ir": open_reader(row.files["ir"], SPECS["ir"]), "left": open_reader(row.files["left"], SPECS["left"])}
-    readers["inertial"] = open_reader(tmp_path / "plain.npy", SPECS["inertial"])
-    alignment = Alignment(readers)
     position = np.array([0.0, 0.5, 1.0])
-    np.testing.assert_array_equal(alignment.positions("inertial", position), position)
-    assert alignment.num_frames("inertial") == 100
-    assert 60 < alignment.num_frames("ir") < 75  # 1.59–4 s of 0–4 s
+    plain = open_reader(tmp_path / "plain.npy", SPECS["inertial"])
+    assert time_span(plain) is None
+    np.testing.assert_array_equal(own_positions(plain, position), position)
+    readers = readers_of(row)
+    assert {name: reader.num_frames for name, reader in readers.items()} == {"ir": 72, "left": 84, "inertial": 240}
+    assert {time_span(reader) for reader in readers.values()} == {(1.6, 4.0)}
+    np.testing.assert_allclose(own_positions(readers["ir"], position) * 72 - 0.5, [0, 36, 71], atol=0.01)
+
+
+def test_a_recording_that_covers_a_part_of_the_time_gives_its_nearest_frame(tmp_path: Path) -> None:
+    write_gray_video(tmp_path / "a.avi", clock_frames(np.arange(30) / 30), 30.0)
+    reader = open_reader(tmp_path / "a.avi#0s-2s@0.5s", SPECS["ir"])
+    assert reader.num_frames == 30
+    places = own_positions(reader, np.linspace(0, 1, 5)) * 30 - 0.5
+    np.testing.assert_allclose(places, [0, 0, 15, 29, 29], atol=1e-9)
+    assert strange_times({"ir": reader}) == "ir has frames from 0.48 to 1.48 s only of the clip's 0.00–2.00 s"
+
+
+def test_different_times_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    row = write(tmp_path, "")
+    expected = (
+        "its recordings show different times (ir -0.02–3.98 s, left 1.29–5.29 s, inertial 0.49–4.50 s): write one into "
+        "their cells, as #1.29s-3.98s"
+    )
+    assert strange_times(readers_of(row)) == expected
+    assert strange_times(readers_of(write(tmp_path, WINDOW))) == ""
+    dataset = ClipDataset([row, row], ("x",), SPECS, train=False)
+    dataset.__getitems__([0, 1])
+    assert [record.message for record in caplog.records] == [
+        f"a, perhaps not alone: {expected}; `actionmae check` lists all such clips"
+    ]
+
+
+def test_clocks_that_never_meet_are_refused(tmp_path: Path) -> None:
+    write_gray_video(tmp_path / "a.avi", clock_frames(np.arange(30.0)), 30.0)
+    readers = {name: open_reader(tmp_path / f"a.avi@{start}s", SPECS[name]) for name, start in (("ir", 0), ("left", 9))}
+    with pytest.raises(ValueError, match=r"left begins at 8\.983 s, after ir ended at 0\.983 s: their clocks"):
+        strange_times(readers)
 
 
 def test_cells_with_clocks_survive_the_manifest(row: ClipRow, tmp_path: Path) -> None:
     write_manifest(tmp_path / "m.csv", [row], ["x"])
-    assert "left.avi#10-119@left.csv" in (tmp_path / "m.csv").read_text()
+    assert "left.avi#1.6s-4s@left.csv" in (tmp_path / "m.csv").read_text()
     again = read_manifest(tmp_path / "m.csv").rows[0]
     assert again.files == {name: cell.resolved() for name, cell in row.files.items()}
-
-
-def test_names_may_contain_what_cells_mean(tmp_path: Path) -> None:
-    odd = tmp_path / "anna@home #1-2*.avi"
-    write_gray_video(odd, clock_frames(np.arange(3.0)), 30.0)
-    odd.with_suffix(".txt").write_text("0.5\n0.7\n1.1\n")
-    for ending in ("@anna@home #1-2*.txt", "#1-2@anna@home #1-2*.txt", "@0.5s", "#0-1@0.5s"):
-        times = frame_times(open_reader(Path(f"{odd}{ending}"), resolve("ir")))
-        assert times is not None
-        assert times[0] == pytest.approx(0.7 if "#1-2@" in ending else 0.5)
-
-
-def test_times_without_header_are_seconds(tmp_path: Path) -> None:
-    write_gray_video(tmp_path / "a.avi", clock_frames(np.arange(3.0)), 30.0)
-    (tmp_path / "a.txt").write_text("0.5\n0.7\n1.1\n\n")
-    np.testing.assert_allclose(frame_times(open_reader(tmp_path / "a.avi@a.txt", resolve("ir"))), [0.5, 0.7, 1.1])
-    assert frame_times(open_reader(tmp_path / "a.avi", resolve("ir"))) is None
-
-
-SPELLINGS = (
-    "seconds\n0.5\n0.7\n1.1\n",
-    "\ufeffframe;timestamp_ms\r\n0;500\r\n1;700\r\n2;1100\r\n",
-    "name\tTime (us)\na.png\t500000\nb.png\t700000\nc.png\t1100000\n",
-    "t [ns],gain\n500000000,1\n700000000,1\n1100000000,2\n",
-    "5e-1\n7e-1\n1.1\n",
-)
-
-
-@pytest.mark.parametrize("text", SPELLINGS)
-def test_logs_are_tables_of_many_programs(tmp_path: Path, text: str) -> None:
-    write_gray_video(tmp_path / "a.avi", clock_frames(np.arange(3.0)), 30.0)
-    (tmp_path / "a.csv").write_bytes(text.encode())
-    np.testing.assert_allclose(frame_times(open_reader(tmp_path / "a.avi@a.csv", resolve("ir"))), [0.5, 0.7, 1.1])
-
-
-BAD = {
-    "0.5\n0.4\n0.6": "goes back in time after 1 lines",
-    "0.5\n0.6": "has 2 times for 3 frames: give one line per frame",
-    "clock\n1\n2\n3": "begins with 'clock', no column of times: name one of them seconds, milliseconds",
-    "": "is empty: give one line per frame",
-    "1\nx\n3": "has a line without a time",
-    "1\nnan\n3": "has a line without a time .NaN or infinite",
-    "seconds,nanoseconds\n0,1\n0,2\n1,1": "several columns of times: name one of them seconds",
-    "0 0.5\n1 0.6\n2 0.7": "begins with '0 0.5', no column of times: .* or give only numbers",
-}
-
-
-@pytest.mark.parametrize("text", BAD)
-def test_bad_logs_are_refused(tmp_path: Path, text: str) -> None:
-    write_gray_video(tmp_path / "a.avi", clock_frames(np.arange(3.0)), 30.0)
-    (tmp_path / "a.txt").write_text(text)
-    with pytest.raises(ValueError, match=BAD[text]):
-        open_reader(tmp_path / "a.avi@a.txt", resolve("ir"))
-
-
-def test_impossible_clocks_are_refused(tmp_path: Path) -> None:
-    write_gray_video(tmp_path / "a.avi", clock_frames(np.arange(30.0)), 30.0)
-    with pytest.raises(FileNotFoundError, match=r"times .*none\.txt do not exist"):
-        open_reader(tmp_path / "a.avi@none.txt", resolve("ir"))
-    for clock in ("@0.4", "@0fps", "@35 fps", "@times.log", "@"):
-        with pytest.raises(ValueError, match=rf"a\.avi{clock} ends with no clock: write @0\.4s, @35fps"):
-            open_reader(tmp_path / f"a.avi{clock}", resolve("ir"))
-    (tmp_path / "a.txt").write_bytes("0.1\n".encode("utf-16"))
-    with pytest.raises(ValueError, match=r"a\.txt is no UTF-8 text \(byte 0\): save it again as UTF-8"):
-        open_reader(tmp_path / "a.avi@a.txt", resolve("ir"))
-    np.save(tmp_path / "f.npy", np.zeros((5, 8, 8), np.uint8))
-    with pytest.raises(ValueError, match="has no frames per second of its own: write them into the cell, as in @0s"):
-        open_reader(tmp_path / "f.npy@1s", resolve("ir"))
-    readers = {
-        "ir": open_reader(tmp_path / "a.avi@0s", SPECS["ir"]),
-        "left": open_reader(tmp_path / "a.avi@9s", SPECS["left"]),
-    }
-    with pytest.raises(ValueError, match=r"left begins at 8\.983 s, after ir ended at 0\.983 s: their clocks"):
-        Alignment(readers)
+    (tmp_path / "left.csv").unlink()
+    with pytest.raises(FileNotFoundError, match=r"left of sample 'a' in .*m\.csv does not exist: .*left\.csv"):
+        read_manifest(tmp_path / "m.csv")
+    with pytest.raises(FileNotFoundError, match=r"the times .*left\.csv of left recording .* do not exist"):
+        open_reader(Cell(row.files["left"].path, clock=row.files["left"].clock), SPECS["left"])

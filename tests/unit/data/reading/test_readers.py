@@ -130,9 +130,11 @@ def test_one_nan_joint_is_refused_with_its_frame(tmp_path: Path) -> None:
 def test_files_of_another_form_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"inertial recording .* does not exist"):
         open_reader(tmp_path / "none.mat", SIGNAL)
-    (tmp_path / "a.csv").write_text("1,2")
-    with pytest.raises(ValueError, match=r"a\.csv cannot be read as inertial \(signal\): give a \.mat or \.npy file"):
-        open_reader(tmp_path / "a.csv", SIGNAL)
+    (tmp_path / "a.wav").write_text("1,2")
+    with pytest.raises(
+        ValueError, match=r"a\.wav cannot be read as inertial .signal.: give a \.mat, \.npy, \.csv or \.txt"
+    ):
+        open_reader(tmp_path / "a.wav", SIGNAL)
     (tmp_path / "a.mat").write_bytes(b"broken")
     with pytest.raises(ValueError, match=r"a\.mat cannot be read as a MATLAB file"):
         open_reader(tmp_path / "a.mat", SIGNAL)
