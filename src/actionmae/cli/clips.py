@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from actionmae.core.choices import did_you_mean
-from actionmae.data.cell import Cell
+from actionmae.data.cell_text import parse_cell
 from actionmae.data.manifest import ClipRow, Manifest, read_manifest
 
 
@@ -30,7 +30,7 @@ def clips(words: Sequence[str]) -> tuple[list[ClipRow], Manifest | None]:
         ValueError: If a word is none, or the manifest has no such sample.
     """
     if "=" in words[0]:
-        files = {name: Cell.parse(path) for name, path in recordings(words).items()}
+        files = {name: parse_cell(path) for name, path in recordings(words).items()}
         return [ClipRow(sample=" ".join(words), label="", files=files)], None
     manifest = read_manifest(words[0], check_files=False)
     rows = {row.sample: row for row in manifest.rows}

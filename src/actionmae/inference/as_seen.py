@@ -13,8 +13,8 @@ from torch import Tensor
 
 from actionmae.core.modality import ModalitySet, ModalitySpec
 from actionmae.data.cell import Cell
+from actionmae.data.loading.clip_reading import read_sample
 from actionmae.data.loading.collate import collate
-from actionmae.data.loading.dataset import read_sample
 from actionmae.data.reading.readers import FrameReader, frame_times, open_reader
 from actionmae.data.transforms.transform import transform
 
