@@ -62,8 +62,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 write_color_video(clip / "sk_color.avi", np.repeat(images[..., None], 3, axis=3), 30.0)
             else:
                 write_gray_video(clip / f"{video}.avi", images, 30.0)  # the headers of the 35 fps say 30, too
-            log = "frame,timestamp_ms\n" + "".join(f"{at},{1000 * time:.3f}\n" for at, time in enumerate(times))
-            (clip / f"{video}.txt").write_text(log)
+            log = "".join(f"img{at:05}.png {round(1e9 * time)}\n" for at, time in enumerate(times))
+            (clip / f"{video}_log.txt").write_text(log)
         (kinect, duo) = (f"{start}:{end}" for start, end in RANGES.values())
         lines["test" if "subject3" in name else "train"].append(
             f"path:./Video_data/{label}/{name} depth:sk_depth:{kinect} color:sk_color:{kinect} "

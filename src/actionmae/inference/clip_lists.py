@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from actionmae.data.cell import Cell
+from actionmae.data.cell_text import parse_cell
 from actionmae.data.manifest import read_manifest
 from actionmae.data.natural_order import natural_key
 
@@ -46,8 +47,8 @@ def pattern_clips(patterns: Mapping[str, str]) -> Clips:
         if CLIP not in pattern:
             raise ValueError(f"{modality}={pattern} has no {CLIP}: write it in every path, or in none")
         for name in _names(pattern):
-            cell = Cell.parse(pattern.replace(CLIP, name))
-            if cell.exists():
+            cell = parse_cell(pattern.replace(CLIP, name))
+            if cell.path not in cell.missing:
                 found.setdefault(name, {})[modality] = cell
     if not found:
         raise ValueError(

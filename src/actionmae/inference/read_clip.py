@@ -7,8 +7,8 @@ from numpy.typing import ArrayLike
 
 from actionmae.core.modality import ModalitySet
 from actionmae.data.cell import Cell
+from actionmae.data.loading.clip_reading import read_sample
 from actionmae.data.loading.collate import ClipSample
-from actionmae.data.loading.dataset import read_sample
 from actionmae.data.reading.readers import FrameReader, array_reader, open_reader
 
 Source = Cell | str | os.PathLike[str] | ArrayLike

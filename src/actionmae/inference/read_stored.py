@@ -3,6 +3,7 @@
 Shapes: T frame, c stored channel, H W pixels of the region, P person, J joint, C channel, L sample of a window.
 """
 
+import logging
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -12,11 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from actionmae.core.modality import ModalitySet, ModalitySpec
 from actionmae.data.cell import Cell
+from actionmae.data.loading.clip_frames import read_uniform
 from actionmae.data.loading.framing import STORED, region_size, write_region
-from actionmae.data.loading.sampling import frame_indices, sample_positions, window_indices
-from actionmae.data.reading.alignment import Alignment
+from actionmae.data.reading.alignment import strange_times
 from actionmae.data.reading.readers import FrameReader, array_reader, open_reader
 from actionmae.inference.onnx_model import StoredClips
+
+logger = logging.getLogger(__name__)
 
 Source = Cell | str | os.PathLike[str] | ArrayLike
 """A path (video, folder of images, .mat, .npy, .skeleton), a cell of a manifest, or an array, time first."""
@@ -44,14 +47,13 @@ def read_stored(sample: str, sources: Mapping[str, Source], modalities: Modality
             readers[name] = open_reader(source, spec)
         else:
             readers[name] = array_reader(source, spec, name=f"the {name} array")
-    alignment = Alignment(readers)
-    found = {}
-    for spec in modalities:
-        if spec.name in readers:
-            positions = sample_positions(spec.num_frames, alignment.num_frames(spec.name))
-            array = _read(readers[spec.name], spec, alignment.positions(spec.name, positions))
-            found[spec.name] = stored_clips(array, spec)
-    return found
+    if strange := strange_times(readers):
+        logger.warning("%s: %s", sample, strange)
+    return {
+        spec.name: stored_clips(read_uniform(readers[spec.name], spec), spec)
+        for spec in modalities
+        if spec.name in readers
+    }
 
 
 def stored_clips(array: NDArray[Any], spec: ModalitySpec) -> StoredClips:
@@ -70,19 +72,3 @@ def region_of(image: NDArray[Any], spec: ModalitySpec) -> NDArray[Any]:
     out = np.empty((channels, *region_size(spec)), dtype=dtype)
     write_region(image, spec, out)
     return out
-
-
-def _read(reader: FrameReader, spec: ModalitySpec, positions: NDArray[np.float64]) -> NDArray[Any]:
-    if spec.kind == "signal":
-        indices = window_indices(positions, reader.num_frames, spec.shape[1])
-        windows = reader.read(indices.ravel()).reshape(*indices.shape, -1).swapaxes(1, 2)
-        return np.ascontiguousarray(windows, dtype=np.float32)
-    indices = frame_indices(positions, reader.num_frames)
-    if spec.kind == "frames":
-        return np.stack([region_of(image, spec) for image in reader.images(indices)])
-    array = reader.read(indices)
-    if spec.kind == "joints" and np.isnan(array).all():
-        # Nobody in any of the chosen frames: take the nearest frames in which there is somebody.
-        seen = np.flatnonzero(~np.isnan(reader.read(np.arange(reader.num_frames))).all(axis=(1, 2, 3)))
-        array = reader.read(seen[np.abs(seen[:, None] - indices).argmin(axis=0)])
-    return np.asarray(array, dtype=np.float32)

@@ -6,13 +6,15 @@ from contextlib import contextmanager
 from typing import Any, get_args
 
 import cv2
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
 from actionmae.core.modality import ModalitySet, ModalitySpec
 from actionmae.core.tensors import ClipBatch
-from actionmae.data.loading.clip_reading import copy_into, fill, in_memory, read_at, read_uniform
+from actionmae.data.loading.clip_frames import in_memory, read_at, read_uniform
+from actionmae.data.loading.clip_reading import fill
 from actionmae.data.loading.collate import ClipSample, empty_images, join
 from actionmae.data.loading.sampling import FrameChoice, clip_generator, sample_positions
 from actionmae.data.manifest import ClipRow
@@ -168,14 +170,14 @@ class ClipDataset(Dataset[ClipSample]):
         readers = self._open(row, [spec for spec in specs if (row.sample, spec.name) not in cached])
         for spec in specs:
             key, into = (row.sample, spec.name), images.get(spec.name)
-            if key in cached:
-                fill(sample, spec, copy_into(cached[key], into), into)
-            elif spec.name in readers:
+            if key not in cached and spec.name in readers:
                 with self._noting(key):
-                    array = read_uniform(readers[spec.name], spec, into)
-                    if self._cache is not None:
-                        cached[key] = array.copy()
-                    fill(sample, spec, array, into)
+                    array = read_uniform(readers[spec.name], spec, None if into is None else into.numpy())
+                    cached[key] = array if self._cache is None else array.copy()
+            elif key in cached and into is not None:
+                np.copyto(into.numpy(), cached[key])
+            if key in cached:
+                fill(sample, spec, cached[key], into)
 
     def _draw(
         self, sample: ClipSample, row: ClipRow, specs: Sequence[ModalitySpec], images: Mapping[str, Tensor]
@@ -189,8 +191,9 @@ class ClipDataset(Dataset[ClipSample]):
             rng = clip_generator(self._seed, int(self._epoch), row.sample, spec.num_frames)
             positions = sample_positions(spec.num_frames, longest, rng, segments=self._frames == "segments")
             with self._noting((row.sample, spec.name)):
-                array = read_at(readers[spec.name], spec, positions, images.get(spec.name))
-                fill(sample, spec, array, images.get(spec.name))
+                into = images.get(spec.name)
+                array = read_at(readers[spec.name], spec, positions, None if into is None else into.numpy())
+                fill(sample, spec, array, into)
 
     def _open(self, row: ClipRow, specs: Sequence[ModalitySpec]) -> dict[str, FrameReader]:
         readers: dict[str, FrameReader] = {}
