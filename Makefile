@@ -66,6 +66,10 @@ $(INSTALLED): requirements.lock pyproject.toml
 UTD_CELLS := depth skeleton inertial sum concat transformer modality_dropout action_mae \
 	modality_dropout_token_heads action_mae_token_heads
 
-utd-mhad: $(INSTALLED) ## Train every UTD-MHAD cell with three seeds; goes on where it stopped (data/utd-person must be prepared)
+utd-mhad: $(INSTALLED) ## Train and join every UTD-MHAD cell, three seeds; goes on where it stopped (data/utd-person must be prepared)
 	@for seed in 0 1 2; do for cell in $(UTD_CELLS); do echo $$cell $$seed; done; done | xargs -P 2 -L 1 sh -c \
-	'.venv/bin/actionmae train --config configs/utd_mhad/$$0.yaml --run runs/utd_mhad/$$0/$$1 --engine.seed $$1 --engine.progress false --resume true || exit 255'
+	'$(BIN)/actionmae train --config configs/utd_mhad/$$0.yaml --run runs/utd_mhad/$$0/$$1 --engine.seed $$1 --engine.progress false --resume true || exit 255'
+	@set -e; cd runs/utd_mhad; for seed in 0 1 2; do \
+	../../$(BIN)/actionmae join D=depth/$$seed/model S=skeleton/$$seed/model A=inertial/$$seed/model --out late_fusion/$$seed/model; \
+	../../$(BIN)/actionmae evaluate --model late_fusion/$$seed/model --manifest ../../data/utd-person/manifest.csv \
+	--protocol utd_mhad/cross-subject --out late_fusion/$$seed; done
