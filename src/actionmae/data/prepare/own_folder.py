@@ -21,7 +21,7 @@ def index_folder(root: Path, names: Collection[str]) -> tuple[list[ClipRow], lis
 
     In a clip's folder each file `<modality>.<anything>` or folder `<modality>/`, in upper or lower case, is one
     recording. Notes and hidden files are ignored; any other name that is no modality is reported. `<modality>.txt` or
-    `<modality>.csv` beside a recording of that name is its clock.
+    `<modality>.csv` beside a recording of that name is its clock, alone it is the recording.
 
     Args:
         root: The folder.
@@ -88,6 +88,9 @@ def _recordings(clip: Path, names: Collection[str]) -> tuple[dict[str, Cell], li
             clocks[name] = path
         elif name in found:
             found[name].append(path)
+    for name in list(clocks):
+        if not found[name]:  # a table is a recording, too, as of a sensor's signal
+            found[name].append(clocks.pop(name))
     problems = [
         f"{clip} has several recordings named {name} ({', '.join(path.name for path in paths)}): keep one"
         for name, paths in found.items()

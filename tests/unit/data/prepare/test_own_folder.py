@@ -25,6 +25,14 @@ def test_recordings_clocks_and_notes_are_told_apart(tmp_path: Path) -> None:
     assert {name: cell.text(tmp_path / "Gruß/a 1") for name, cell in row.files.items()} == names
 
 
+def test_a_table_alone_is_the_recording(tmp_path: Path) -> None:
+    _touch(tmp_path, "wave/a/rgb.mp4", "wave/a/inertial.csv", "wave/b/rgb.mp4", "wave/b/rgb.txt")
+    rows, problems = index_folder(tmp_path, ["rgb", "inertial"])
+    assert problems == []
+    cells = [[cell.text(tmp_path) for cell in row.files.values()] for row in rows]
+    assert cells == [["wave/a/rgb.mp4", "wave/a/inertial.csv"], ["wave/b/rgb.mp4@rgb.txt"]]
+
+
 def test_folders_on_top_may_be_splits(tmp_path: Path) -> None:
     _touch(tmp_path, "train/a/c10/rgb.avi", "train/a/c9/rgb.avi", "test/b/c/rgb.avi", ".cache/x/y/rgb.avi")
     rows, _ = index_folder(tmp_path, ["rgb"])

@@ -21,6 +21,7 @@ from actionmae.data.manifest import read_manifest, write_manifest
 from actionmae.data.prepare.journal import Journal
 from actionmae.data.prepare.run import prepare
 from actionmae.data.prepare.video_writer import VideoWriter, write_color_video, write_gray_video
+from actionmae.data.reading.alignment import time_span
 from actionmae.data.reading.readers import frame_times, frames_of, open_reader
 from actionmae.data.reading.video import VideoReader
 from helpers.rows import clip_row
@@ -161,6 +162,21 @@ def test_an_excerpt_of_a_manifest_keeps_its_times(tmp_path: Path) -> None:
     np.testing.assert_allclose(open_reader(files["rgb"], resolve("rgb")).read([0, 4])[:, 0, 0, 0], [50, 90], atol=4)
     with pytest.raises(ValueError, match=r"long.mkv#5-30 asks for more than its 20 frames: choose from 0–19"):
         open_reader(tmp_path / "long.mkv#5-30", resolve("rgb"))
+
+
+def test_an_excerpt_by_time_lasts_as_long_as_its_cell_says(tmp_path: Path) -> None:
+    """Prepared or not, its frames lie at the same positions of the clip."""
+    color = np.zeros((20, 40, 60, 3), np.uint8) + np.arange(20, dtype=np.uint8)[:, None, None, None] * 10
+    write_color_video(tmp_path / "long.mkv", color, 10.0)
+    row = clip_row(sample="a", label="wave", files={"rgb": tmp_path / "long.mkv#2.45s-3.2s@2s"})
+    write_manifest(tmp_path / "raw.csv", [row], ["wave"])
+    report = prepare("manifest", tmp_path / "raw.csv", tmp_path / "out", flow=True)
+    files = read_manifest(report.manifest).rows[0].files
+    assert [cell.name for cell in files.values()] == ["a.avi#2.45s-3.2s@a.txt"] * 2
+    for name in ("rgb", "flow"):
+        reader = open_reader(files[name], resolve(name))
+        np.testing.assert_allclose(frame_times(reader), [2.5, 2.6, 2.7, 2.8, 2.9, 3.0, 3.1])
+        assert time_span(reader) == (2.45, 3.2)
 
 
 def test_flow_shows_the_motion(tmp_path: Path) -> None:
