@@ -16,10 +16,11 @@ from actionmae.data.manifest import ClipRow, write_manifest
 from actionmae.data.transforms.transform import AugmentConfig, transform
 from actionmae.methods import ActionMAEConfig, Draws, Method, build_method
 from actionmae.nn import ClassifierConfig
-from actionmae.training.engine import EngineConfig
+from actionmae.training.fit import trainer_options
 from actionmae.training.loaders import DataConfig, TrainingClips, read_clips, train_loader
 from actionmae.training.module import TrainingModule
 from actionmae.training.optim import OptimConfig, build_optimizer
+from actionmae.training.settings import TrainSettings
 from benchmarks.result import Result
 from benchmarks.setup import Sizes
 from benchmarks.timing import interleave
@@ -105,10 +106,10 @@ def fit(method: Method, loader: Any, augment: AugmentConfig, device: str) -> Non
         loader=lambda **_: loader,
         seed=0,
     )
-    engine = EngineConfig(accelerator="gpu" if device == "cuda" else "cpu")
+    settings = TrainSettings(data=DataConfig(manifest=Path("unused.csv")), device=device)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     with warnings.catch_warnings(action="ignore"):
-        pl.Trainer(max_epochs=1, logger=False, **engine.trainer_options()).fit(module)
+        pl.Trainer(max_epochs=1, **trainer_options(settings)).fit(module)
 
 
 def write_clips(folder: Path, sizes: Sizes) -> DataConfig:

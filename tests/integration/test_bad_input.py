@@ -78,16 +78,7 @@ class World:
         return ["train", "--config", str(self.tmp / "settings.yaml"), "--run", str(self.tmp / "run"), *words]
 
     def evaluate(self, *words: str) -> list[str]:
-        return [
-            "evaluate",
-            "--model",
-            str(self.model),
-            "--manifest",
-            str(self.manifest),
-            "--accelerator",
-            "cpu",
-            *words,
-        ]
+        return ["evaluate", str(self.model), str(self.manifest), "--device", "cpu", *words]
 
     def predict(self, *words: str) -> list[str]:
         return ["predict", str(self.model), *words]
@@ -107,7 +98,8 @@ def fitting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         "data": {"manifest": "", "modalities": [KINDS[2]], "batch_size": 24},
         "model": {**WIDTH, "fusion_depth": 1, "action_mae": True},
         "optim": {"epochs": 1},
-        "engine": {"accelerator": "cpu", "progress": False, "threads": 1},
+        "device": "cpu",
+        "engine": {"progress": False, "threads": 1},
     }
     (folder / "settings.yaml").write_text(yaml.safe_dump(settings))
     yield folder
@@ -383,7 +375,7 @@ def _(w: World) -> list[str]:
 @case("broken recording in one of two processes", r"clip30_sound\.npy cannot be read as a NumPy file")
 def _(w: World) -> list[str]:
     (w.manifest.parent / "clip30_sound.npy").write_text("hello")
-    return w.evaluate("--devices", "2")
+    return w.evaluate("--num_devices", "2")
 
 
 @case("broken recording in a worker", r"clip30_sound\.npy cannot be read as a NumPy file")
@@ -413,12 +405,22 @@ words(
     r"top is 0: give at least 1",
     lambda w: w.predict(f"sound={w.manifest.parent / 'clip0_sound.npy'}", "--top", "0"),
 )
-words("unknown device", r"device 'gpu' cannot be used", lambda w: w.predict("sound=a.npy", "--device", "gpu"))
+words(
+    "unknown device",
+    r"device is 'gpu': choose auto, cpu, cuda, cuda:1 \(the second GPU\) or mps",
+    lambda w: w.predict("sound=a.npy", "--device", "gpu"),
+)
 words("unknown fusion", r"model\.fusion", lambda w: w.train("--model.fusion", "add"))
 words("negative lr", r"optim\.lr is -1\.0: give a number above 0", lambda w: w.train("--optim.lr", "-1"))
 words("lr that is a word", r"optim\.lr", lambda w: w.train("--optim.lr", "fast"))
 words("unknown option", r"optim\.lrr", lambda w: w.train("--optim.lrr", "1"))
-words("unknown accelerator", r"accelerator", lambda w: w.evaluate("--accelerator", "tpu2"))
+words("unknown device in evaluate", r"device is 'tpu2': choose auto", lambda w: w.evaluate("--device", "tpu2"))
+words("unknown device in training", r"device is 'gpu': choose auto", lambda w: w.train("--device", "gpu"))
+words(
+    "several processes on one GPU",
+    r"cuda:1 but num_devices is 2",
+    lambda w: w.train("--device=cuda:1", "--num_devices=2"),
+)
 words(
     "heads that do not divide",
     r"embed_dim 16 is not divisible by num_heads 3",
@@ -501,7 +503,7 @@ def test_outputs_are_checked_first(
 ) -> None:
     unscored(monkeypatch)
     out = Path(world.text("file", "no folder")) / "out.npz"
-    words = [verb, "--model", str(world.model), "--manifest", str(world.manifest), "--out", str(out)]
+    words = [verb, str(world.model), str(world.manifest), "--out", str(out)]
     assert main(words) == 2
     assert "cannot be written (Not a directory): choose another place" in capsys.readouterr().err
 

@@ -36,7 +36,7 @@ def config(tmp_path_factory: pytest.TempPathFactory, manifest: Path) -> Path:
     path = tmp_path_factory.mktemp("config") / "tiny.yaml"
     settings = {"data": {"manifest": str(manifest), "modalities": list(MODALITIES), "batch_size": 8}}
     settings |= {"model": yaml.safe_load(f"{{{TINY}}}"), "optim": {"lr": 0.01, "epochs": 2}}
-    settings |= {"engine": {"accelerator": "cpu", "progress": False, "threads": 1}}
+    settings |= {"device": "cpu", "engine": {"progress": False, "threads": 1}}
     path.write_text(yaml.safe_dump(settings))
     return path
 
@@ -82,11 +82,11 @@ def test_bare_flags_and_overrides(config: Path, run: Path, tmp_path: Path, capsy
 def test_evaluate_prints_and_writes_the_table(
     run: Path, manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["evaluate", "--model", str(run / "model"), "--manifest", str(manifest), "--out", str(tmp_path / "e")]
-    assert main([*words, "--frame-loss", "--accelerator", "cpu"]) == 0
+    words = ["evaluate", str(run / "model"), str(manifest), "--out", str(tmp_path / "e")]
+    assert main([*words, "--frame-loss", "--device", "cpu"]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("subset")
-    assert "top-1 by share of lost spans: 0 %:" in printed
+    assert "top-1 by fraction of lost spans: 0 %:" in printed
     assert (tmp_path / "e" / "robustness.json").read_bytes() == (run / "robustness.json").read_bytes()
 
 
@@ -98,8 +98,8 @@ def test_scoring_counts_up_to_what_it_announced(run: Path, manifest: Path, tmp_p
         manifest,
         out=tmp_path,
         frame_loss=True,
-        devices=devices,
-        accelerator="cpu",
+        num_devices=devices,
+        device="cpu",
         batch_size=4,
         progress=lambda *count: told.append(count),
     )
@@ -131,7 +131,7 @@ def test_predict_as_text_and_json(run: Path, manifest: Path, capsys: pytest.Capt
 
 def test_embed_writes_tokens(run: Path, manifest: Path, tmp_path: Path) -> None:
     out = tmp_path / "tokens.npz"
-    assert main(["embed", "--model", str(run / "model"), "--manifest", str(manifest), "--out", str(out)]) == 0
+    assert main(["embed", str(run / "model"), str(manifest), "--out", str(out)]) == 0
     with np.load(out, allow_pickle=False) as file:
         assert file["tokens"].shape == file["filled"].shape == (33, 2, 16)
         assert list(file["modalities"]) == ["inertial", "sound"]
@@ -144,7 +144,7 @@ def test_embed_writes_tokens(run: Path, manifest: Path, tmp_path: Path) -> None:
 
 BAD = {
     "no such verb": (["trian"], "unknown verb 'trian': choose one of demo, prepare, "),
-    "missing argument": (["evaluate", "--manifest", "m.csv"], r"model"),
+    "missing argument": (["evaluate"], r"model"),
     "unknown argument": (["evaluate", "--modle", "x"], "modle"),
     "wrong type": (["train", "--run", "x", "--data.manifest", "m.csv", "--optim.epochs", "many"], "optim.epochs"),
     "out of range": (
@@ -164,7 +164,7 @@ BAD = {
     "missing recording": (["predict", "{run}/model", "sound=a.npy"], "sound recording a.npy does not exist"),
     "no scores": (["report", "{tmp}"], "no scores at"),
     "tokens not npz": (
-        ["embed", "--model", "{run}/model", "--manifest", "{manifest}", "--out", "tokens.csv"],
+        ["embed", "{run}/model", "{manifest}", "--out", "tokens.csv"],
         "out is tokens.csv: give a file name that ends in .npz",
     ),
     "no root": (
@@ -185,8 +185,8 @@ BAD = {
         "model.action_mae is true but method 'plain' trains none: use method action_mae",
     ),
     "device": (
-        ["evaluate", "--model", "{run}/model", "--manifest", "{manifest}", "--devices", "0"],
-        "devices is 0: give at least 1",
+        ["evaluate", "{run}/model", "{manifest}", "--num_devices", "0"],
+        "num_devices is 0: give at least 1",
     ),
 }
 
@@ -205,7 +205,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
 
 def test_an_unknown_label_is_one_sentence(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = write_recordings(tmp_path / "other", classes=("clap", "sit down", "jump"))
-    assert main(["evaluate", "--model", str(run / "model"), "--manifest", str(other)]) == 2
+    assert main(["evaluate", str(run / "model"), str(other)]) == 2
     assert "has label 'jump', which is none of the model's 3 classes" in capsys.readouterr().err
 
 

@@ -203,7 +203,7 @@ def tiny(spec: ModalitySpec) -> dict[str, Any]:
 OVERRIDES = """--data.batch_size 2 --data.num_workers 0 --optim.epochs {epochs}
 --model.pretrained false --model.embed_dim 16 --model.num_heads 2 --model.mlp_dim 32
 --model.time_depth 1 --model.mae_depth 1 --model.fusion_depth 1 --engine.accumulate 1
---engine.accelerator cpu --engine.threads 1 --engine.progress false"""
+--device cpu --engine.threads 1 --engine.progress false"""
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=recipe_id)

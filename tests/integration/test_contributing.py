@@ -69,7 +69,8 @@ def trained(tmp_path: Path, *, method: str = "action_mae", **model: Any) -> Path
         model=ClassifierConfig(embed_dim=16, num_heads=2, mlp_dim=16, time_depth=1, fusion_depth=1, **model),
         method=method_config({"name": method}),
         optim=OptimConfig(epochs=1),
-        engine=EngineConfig(accelerator="cpu", progress=False, threads=1),
+        device="cpu",
+        engine=EngineConfig(progress=False, threads=1),
     )
     return train(tmp_path / "run", settings)
 

@@ -162,7 +162,8 @@ def test_the_missing_rates_are_logged_and_written(
                 model=tiny(method),
                 method=method_config({"name": method, **({} if method == "plain" else {"drop_per": "sample"})}),
                 optim=OptimConfig(epochs=2),
-                engine=EngineConfig(accelerator="cpu", progress=False, threads=1),
+                device="cpu",
+                engine=EngineConfig(progress=False, threads=1),
             ),
         )
     for name, rate in rates.items():

@@ -115,7 +115,8 @@ def test_models_are_trained_scored_and_used(
         "data": {"manifest": str(folder / "manifest.csv"), "modalities": modalities, "batch_size": 4},
         "model": model | {"mae_depth": 1},
         "optim": {"epochs": 1},
-        "engine": {"accelerator": "cpu", "progress": False, "threads": 1},
+        "device": "cpu",
+        "engine": {"progress": False, "threads": 1},
     }
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     run = tmp_path / "run"

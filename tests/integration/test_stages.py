@@ -48,7 +48,8 @@ def run(manifest: Path, folder: Path, method: MethodConfig, *, epochs: int = 2, 
         model=TINY,
         method=method,
         optim=OptimConfig(lr=1e-2, epochs=epochs, clip_norm=1.0),
-        engine=EngineConfig(accelerator="cpu", progress=False, accumulate=2, threads=1),
+        device="cpu",
+        engine=EngineConfig(progress=False, accumulate=2, threads=1),
     )
     return train(folder, settings, **options)
 

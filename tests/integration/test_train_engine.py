@@ -39,12 +39,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> DataConfig:
 
 
 def engine(**changes: object) -> EngineConfig:
-    return EngineConfig(accelerator="cpu", progress=False, threads=1, **changes)
+    return EngineConfig(progress=False, threads=1, **changes)
 
 
 def test_it_learns(data: DataConfig, tmp_path: Path) -> None:
     optim = OptimConfig(lr=1e-2, epochs=12, schedule="cosine", clip_norm=1.0)
-    train(tmp_path / "run", TrainSettings(data=data, model=TINY, optim=optim, engine=engine()))
+    train(tmp_path / "run", TrainSettings(data=data, model=TINY, optim=optim, device="cpu", engine=engine()))
     top1 = {
         row["subset"]: row["top1"] for row in json.loads((tmp_path / "run" / "robustness.json").read_text())["rows"]
     }
@@ -55,7 +55,9 @@ def test_bf16_and_best_epoch(data: DataConfig, tmp_path: Path) -> None:
     optim = OptimConfig(lr=1e-2, epochs=3)
     model = train(
         tmp_path / "run",
-        TrainSettings(data=data, model=TINY, optim=optim, engine=engine(precision="bf16-mixed"), select="val"),
+        TrainSettings(
+            data=data, model=TINY, optim=optim, device="cpu", engine=engine(precision="bf16-mixed"), select="val"
+        ),
     )
     assert (model / "model.safetensors").is_file()
     assert (tmp_path / "run" / "checkpoints" / "best.pt").is_file()
@@ -64,7 +66,9 @@ def test_bf16_and_best_epoch(data: DataConfig, tmp_path: Path) -> None:
 def test_without_scoring_the_test_clips_stay_unseen(data: DataConfig, tmp_path: Path) -> None:
     model = train(
         tmp_path / "run",
-        TrainSettings(data=data, model=TINY, optim=OptimConfig(epochs=1), engine=engine(save_every=5), score=False),
+        TrainSettings(
+            data=data, model=TINY, optim=OptimConfig(epochs=1), device="cpu", engine=engine(save_every=5), score=False
+        ),
     )
     assert not (tmp_path / "run" / "scores.npz").exists()
     assert "No test clips were scored" in (model / "README.md").read_text()
@@ -75,7 +79,7 @@ def test_divergence_is_one_sentence(data: DataConfig, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"the loss of epoch \d is nan: training diverged; lower optim.lr"):
         train(
             tmp_path / "run",
-            TrainSettings(data=data, model=TINY, optim=OptimConfig(lr=1e30, epochs=5), engine=engine()),
+            TrainSettings(data=data, model=TINY, optim=OptimConfig(lr=1e30, epochs=5), device="cpu", engine=engine()),
         )
 
 
@@ -87,19 +91,19 @@ def test_an_interruption_arrives(data: DataConfig, tmp_path: Path, monkeypatch: 
     handler = signal.getsignal(signal.SIGINT)
     try:
         with pytest.raises(KeyboardInterrupt):
-            train(tmp_path / "run", TrainSettings(data=data, model=TINY, engine=engine()))
+            train(tmp_path / "run", TrainSettings(data=data, model=TINY, device="cpu", engine=engine()))
     finally:
         signal.signal(signal.SIGINT, handler)  # Lightning ignores further ones
     assert not (tmp_path / "run" / "model").exists()
 
 
-def test_a_machine_without_the_accelerator_is_one_sentence(data: DataConfig, tmp_path: Path) -> None:
+def test_a_machine_without_the_device_is_one_sentence(data: DataConfig, tmp_path: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
-    with pytest.raises(ValueError, match="this machine cannot run engine"):
+    with pytest.raises(ValueError, match=r"this machine cannot train like this \(.*\): choose another device"):
         train(
             tmp_path / "run",
-            TrainSettings(data=data, model=TINY, engine=EngineConfig(accelerator="gpu", progress=False)),
+            TrainSettings(data=data, model=TINY, device="cuda", engine=EngineConfig(progress=False)),
         )
 
 
@@ -112,11 +116,13 @@ def test_fine_tuning_from_specialists_is_written_down(data: DataConfig, tmp_path
         method = PlainConfig()
         optim = OptimConfig(epochs=1)
         specialists.append(
-            train(run, TrainSettings(data=only, model=plain, method=method, optim=optim, engine=engine()))
+            train(run, TrainSettings(data=only, model=plain, method=method, optim=optim, device="cpu", engine=engine()))
         )
     model = train(
         tmp_path / "run",
-        TrainSettings(data=data, model=TINY, optim=OptimConfig(epochs=1), engine=engine(), init=tuple(specialists)),
+        TrainSettings(
+            data=data, model=TINY, optim=OptimConfig(epochs=1), device="cpu", engine=engine(), init=tuple(specialists)
+        ),
     )
     done = json.loads((model / "config.json").read_text())["provenance"]["initialised"]
     assert done["loaded"] == {

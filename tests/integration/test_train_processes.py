@@ -62,7 +62,9 @@ def test_two_processes_train_when_one_lacks_a_modality(tmp_path: Path) -> None:
             model=TINY,
             method=ActionMAEConfig(),
             optim=OptimConfig(lr=1e-2, epochs=3),
-            engine=EngineConfig(accelerator="cpu", devices=2, strategy="ddp_fork", progress=False, threads=1),
+            device="cpu",
+            num_devices=2,
+            engine=EngineConfig(strategy="ddp_fork", progress=False, threads=1),
             select="val",
         ),
     )
@@ -82,12 +84,13 @@ def test_scores_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> None
             data=DataConfig(manifest=manifest, modalities=MODALITIES, batch_size=8),
             model=TINY,
             optim=OptimConfig(lr=1e-2, epochs=2),
-            engine=EngineConfig(accelerator="cpu", progress=False, threads=1),
+            device="cpu",
+            engine=EngineConfig(progress=False, threads=1),
         ),
     )
-    one, _ = evaluate_model(model, manifest, out=tmp_path / "one", accelerator="cpu", batch_size=4)
+    one, _ = evaluate_model(model, manifest, out=tmp_path / "one", device="cpu", batch_size=4)
     two, curves = evaluate_model(
-        model, manifest, out=tmp_path / "two", accelerator="cpu", batch_size=4, devices=2, frame_loss=True
+        model, manifest, out=tmp_path / "two", device="cpu", batch_size=4, num_devices=2, frame_loss=True
     )
     assert one == two
     assert one.num_clips == 9
@@ -107,7 +110,7 @@ def test_a_killed_process_is_one_sentence(tmp_path: Path, monkeypatch: pytest.Mo
     rows = read_manifest(manifest).rows
     monkeypatch.setattr("actionmae.inference.scoring._score_shard", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
     with pytest.raises(ChildProcessError, match=r"a process that scored clips was killed \(.*SIGKILL\)"):
-        score_model(tmp_path / "model", rows, devices=2, accelerator="cpu")
+        score_model(tmp_path / "model", rows, num_devices=2, device="cpu")
 
 
 def test_sync_batchnorm_is_refused_where_a_process_may_lack_a_modality(tmp_path: Path) -> None:
@@ -118,6 +121,7 @@ def test_sync_batchnorm_is_refused_where_a_process_may_lack_a_modality(tmp_path:
             TrainSettings(
                 data=DataConfig(manifest=manifest, modalities=MODALITIES),
                 model=TINY,
-                engine=EngineConfig(sync_batchnorm=True, devices=2),
+                num_devices=2,
+                engine=EngineConfig(sync_batchnorm=True),
             ),
         )

@@ -52,7 +52,8 @@ def run_training(
             model=TINY,
             method=ActionMAEConfig(),
             optim=OptimConfig(lr=1e-2, epochs=epochs, schedule="linear", step_epochs=3),
-            engine=EngineConfig(accelerator="cpu", progress=False, accumulate=2, threads=1, seed=seed),
+            device="cpu",
+            engine=EngineConfig(progress=False, accumulate=2, threads=1, seed=seed),
         ),
         **options,
     )
@@ -95,7 +96,8 @@ def test_another_seed_gives_other_weights(tmp_path: Path) -> None:
                 data=DataConfig(manifest=manifest, modalities=MODALITIES),
                 model=TINY,
                 optim=OptimConfig(epochs=1),
-                engine=EngineConfig(accelerator="cpu", progress=False, seed=seed, threads=1),
+                device="cpu",
+                engine=EngineConfig(progress=False, seed=seed, threads=1),
             ),
         )
         for seed in (0, 1)
@@ -193,10 +195,10 @@ def test_a_run_is_not_replaced_by_one_that_this_machine_cannot_train(tmp_path: P
     run_training(manifest, tmp_path / "run", epochs=1)
     before = content(tmp_path / "run")
     settings = TrainSettings.from_yaml(tmp_path / "run" / "config.yaml")
-    with pytest.raises(ValueError, match="this machine cannot run"):
+    with pytest.raises(ValueError, match="this machine cannot train like this"):
         train(
             tmp_path / "run",
-            replace(settings, engine=replace(settings.engine, accelerator="gpu", progress=True)),
+            replace(settings, device="cuda"),
             overwrite=True,
         )
     assert content(tmp_path / "run") == before
@@ -329,6 +331,6 @@ def test_a_rank_that_another_program_left_changes_nothing(
 
 def test_several_machines_need_a_launcher(tmp_path: Path) -> None:
     manifest = write_recordings(tmp_path / "recordings")
-    settings = TrainSettings(data=DataConfig(manifest=manifest), engine=EngineConfig(num_nodes=2, accelerator="cpu"))
+    settings = TrainSettings(data=DataConfig(manifest=manifest), device="cpu", engine=EngineConfig(num_nodes=2))
     with pytest.raises(ValueError, match=r"num_nodes is 2, but neither torchrun nor srun has started 2 processes"):
         train(tmp_path / "run", settings)

@@ -15,7 +15,7 @@ def calibrate(
     val_subjects: list[str] | None = None,
     min_clips: int = 50,
     batch_size: int = 32,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
+    device: str = "auto",
 ) -> None:
     """Make a model's confidence honest for each subset of sensors, on clips that it was not trained on.
 
@@ -27,7 +27,7 @@ def calibrate(
         val_subjects: Training subjects that were held out of the training.
         min_clips: Subsets that fewer clips have share one temperature.
         batch_size: Clips per batch.
-        device: Where.
+        device: auto, cpu, cuda, cuda:1 (the second GPU) or mps.
     """
     from actionmae.evaluation.calibration import reliability_lines
     from actionmae.inference.calibrate import calibrate_model
@@ -40,7 +40,7 @@ def calibrate(
             split=split,
             val_subjects=val_subjects or (),
             min_clips=min_clips,
-            accelerator=device,
+            device=device,
             batch_size=batch_size,
             progress=counter.add,
         )

@@ -45,7 +45,7 @@ def train(settings: "TrainSettings", *, run: Path, resume: bool = False, overwri
     """
     from actionmae.core.process_group import is_first_process
 
-    first = is_first_process(settings.engine.num_processes)
+    first = is_first_process(settings.num_processes)
     if not first:  # several devices run the command once each; one of them speaks
         logging.getLogger("actionmae").setLevel(logging.WARNING)
     from actionmae.training.train import train as run_training
@@ -62,16 +62,16 @@ def train(settings: "TrainSettings", *, run: Path, resume: bool = False, overwri
 
 
 def evaluate(
-    *,
     model: Path,
     manifest: Path,
+    *,
     protocol: str = "split",
     split: Split = "test",
     out: Path | None = None,
     frame_loss: bool = False,
     specialists: dict[str, float] | None = None,
-    devices: int = 1,
-    accelerator: Literal["auto", "cpu", "cuda"] = "auto",
+    device: str = "auto",
+    num_devices: int = 1,
     batch_size: int = 32,
     num_workers: int = 0,
 ) -> None:
@@ -85,8 +85,8 @@ def evaluate(
         out: Folder for scores.npz, robustness.json, .csv and .md; default: evaluation/ beside the model folder.
         frame_loss: Also score clips that lost a fraction of their frames.
         specialists: Top-1 in percent of models trained on one subset alone, as in {R: 80.1, D: 70.5}; adds the gap.
-        devices: Processes; with GPUs, one on each. The counts do not depend on it.
-        accelerator: Where.
+        device: auto, cpu, cuda, cuda:1 (the second GPU) or mps.
+        num_devices: Processes, each on a device of its own; -1 = all GPUs. The counts do not depend on it.
         batch_size: Clips per batch.
         num_workers: Processes that decode, for each device.
     """
@@ -101,8 +101,8 @@ def evaluate(
             out=out if out is not None else model.parent / "evaluation",
             frame_loss=frame_loss,
             specialists=specialists,
-            devices=devices,
-            accelerator=accelerator,
+            device=device,
+            num_devices=num_devices,
             batch_size=batch_size,
             num_workers=num_workers,
             progress=counter.add,
@@ -133,15 +133,15 @@ def report(
 
 
 def embed(
-    *,
     model: Path,
     manifest: Path,
+    *,
     out: Path,
     protocol: str = "split",
     split: Split = "all",
     batch_size: int = 32,
     num_workers: int = 0,
-    accelerator: Literal["auto", "cpu", "cuda"] = "auto",
+    device: str = "auto",
 ) -> None:
     """Write the modality tokens of every clip to one .npz file.
 
@@ -154,7 +154,7 @@ def embed(
         split: Which clips.
         batch_size: Clips per batch.
         num_workers: Processes that decode.
-        accelerator: Where.
+        device: auto, cpu, cuda, cuda:1 (the second GPU) or mps.
     """
     from actionmae.inference.evaluate import embed_clips
 
@@ -167,7 +167,7 @@ def embed(
             split=split,
             batch_size=batch_size,
             num_workers=num_workers,
-            accelerator=accelerator,
+            device=device,
             progress=counter.add,
         )
     print(f"{out}: {count} clips")

@@ -47,7 +47,7 @@ def predict(
         out: .jsonl or .csv for the answers.
         json: Print JSON.
         batch_size: Clips, or windows, in memory at once.
-        device: cpu, cuda, …
+        device: auto, cpu, cuda, cuda:1 (the second GPU) or mps.
     """
     from actionmae.inference.answers import check_answers_path
     from actionmae.inference.clip_lists import CLIP, manifest_clips, pattern_clips

@@ -190,6 +190,7 @@ class Cells:
         names = [each if isinstance(each, str) else each["name"] for each in settings.data.modalities]
         letters = "+".join(self.letter_of[name] for name in names)
         what = settings.to_dict() | {"init": [need.folder.name for need in needs], "engine": settings.engine.seed}
+        what |= {"device": "", "num_devices": 0}
         what["data"] = {
             **what["data"],
             "manifest": self._digest,

@@ -127,7 +127,7 @@ def train_demo_model(name: str, run: Path, manifest: Path, *, epochs: int, frame
         ),
         method=ActionMAEConfig(drop_per="sample", token_weight=1.0) if action_mae else PlainConfig(),
         optim=OptimConfig(lr=1e-3, weight_decay=1e-2, epochs=epochs, schedule="cosine", warmup_epochs=2.0),
-        engine=EngineConfig(accelerator="auto", seed=seed),
+        engine=EngineConfig(seed=seed),
     )
     return train(run, settings, overwrite=True)
 

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from actionmae.core.devices import pick_device
 from actionmae.core.files import exclusive
 from actionmae.core.modality import ModalitySet
 from actionmae.core.tensors import ClipBatch
@@ -21,7 +22,7 @@ from actionmae.evaluation.subset_scoring import score_subsets
 from actionmae.experiments.cells import Cell, Cells, NotRunError
 from actionmae.inference.evaluate import write_scores
 from actionmae.inference.join import fit_late_fusion
-from actionmae.inference.scoring import ClipScorer, pick_device
+from actionmae.inference.scoring import ClipScorer
 from actionmae.nn.architectures import SavedModel
 from actionmae.nn.checkpoint import load_model, save_model
 from actionmae.nn.classifier import MultiModalClassifier

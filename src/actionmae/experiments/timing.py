@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import torch
 
+from actionmae.core.devices import pick_device
 from actionmae.core.seeds import torch_generator
 from actionmae.data.transforms.transform import transform
 from actionmae.experiments.cells import Cell
-from actionmae.inference.scoring import pick_device
 from actionmae.methods.base import Draws, build_method
 from actionmae.training.loaders import read_clips, train_loader
 from actionmae.training.optim import build_optimizer
@@ -40,7 +40,7 @@ def _seconds(settings: TrainSettings) -> float:
     clips = read_clips(settings.data)
     plain = replace(settings.model, pretrained=False, weights={})
     method = build_method(settings.method, modalities=clips.modalities, classes=clips.classes, model=plain)
-    device = pick_device("cpu" if settings.engine.accelerator == "cpu" else "auto")
+    device = pick_device(settings.device)
     method.to(device).train()
     stages = method.stages(settings.optim.epochs)
     last = stages[-1]

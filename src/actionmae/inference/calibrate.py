@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from actionmae.core.devices import pick_device
 from actionmae.data.manifest import read_manifest
 from actionmae.data.splits import check_labels, rows_for_model, split_rows
 from actionmae.evaluation.calibration import Reliability, fit_calibration, reliability
 from actionmae.inference.evaluate import command_line
-from actionmae.inference.scoring import ClipScorer, pick_device
+from actionmae.inference.scoring import ClipScorer
 from actionmae.nn.checkpoint import load_model, read_config, save_model
 
 
@@ -20,7 +21,7 @@ def calibrate_model(
     split: str = "val",
     val_subjects: Sequence[str] = (),
     min_clips: int = 50,
-    accelerator: str = "auto",
+    device: str = "auto",
     batch_size: int = 32,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Reliability]:
@@ -33,7 +34,7 @@ def calibrate_model(
         split: Which clips.
         val_subjects: Training subjects that were held out.
         min_clips: Subsets of fewer clips share one temperature.
-        accelerator: auto, cpu or cuda.
+        device: auto, cpu, cuda, cuda:1 (the second GPU) or mps.
         batch_size: Clips per batch.
         progress: Called with (clips done now, clips in all).
 
@@ -44,7 +45,7 @@ def calibrate_model(
         FileNotFoundError: If the model, the manifest or a recording does not exist.
         ValueError: If they do not fit each other, or there is no clip.
     """
-    model = load_model(folder, device=pick_device(accelerator))
+    model = load_model(folder, device=pick_device(device))
     read = read_manifest(manifest)
     chosen = split_rows(read, protocol=protocol, split=split, val_subjects=val_subjects)
     if not chosen:

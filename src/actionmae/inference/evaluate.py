@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from actionmae.core.devices import pick_device
 from actionmae.core.files import atomic_write, require_writable, write_text
 from actionmae.core.tensors import ClipBatch
 from actionmae.data.manifest import ClipRow, read_manifest
@@ -21,7 +22,7 @@ from actionmae.evaluation.frame_loss import FRACTIONS, score_frame_loss
 from actionmae.evaluation.frame_loss_curve import FrameLossCurve
 from actionmae.evaluation.scores import SubsetScores
 from actionmae.evaluation.table import RobustnessTable
-from actionmae.inference.scoring import ClipScorer, pick_device, score_model
+from actionmae.inference.scoring import ClipScorer, score_model
 from actionmae.nn.architectures import SavedModel
 from actionmae.nn.checkpoint import load_model
 
@@ -37,8 +38,8 @@ def evaluate_model(
     split: str = "test",
     frame_loss: bool = False,
     specialists: Mapping[str, float] | None = None,
-    devices: int = 1,
-    accelerator: str = "auto",
+    device: str = "auto",
+    num_devices: int = 1,
     batch_size: int = 32,
     num_workers: int = 0,
     progress: Progress | None = None,
@@ -53,8 +54,8 @@ def evaluate_model(
         split: train, val, test, or all.
         frame_loss: Also lose frames: single ones, and everything after some moment.
         specialists: Top-1 in percent of models trained on one subset alone, by subset.
-        devices: Processes.
-        accelerator: auto, cpu or cuda.
+        device: auto, cpu, cuda, cuda:1 or mps.
+        num_devices: Processes, each on a device of its own.
         batch_size: Clips per batch.
         num_workers: Decoding processes per process.
         progress: Called with (clips done now, clips in all), first with 0; every fraction of lost frames counts as a
@@ -77,13 +78,13 @@ def evaluate_model(
     scores = score_model(
         model_folder,
         rows,
-        devices=devices,
-        accelerator=accelerator,
+        device=device,
+        num_devices=num_devices,
         batch_size=batch_size,
         num_workers=num_workers,
         progress=report,
     )
-    if devices > 1:
+    if num_devices != 1:
         report(len(rows))
     facts = {"model": str(model_folder), "manifest": str(manifest), "protocol": protocol, "split": split}
     table = write_scores(scores, out, facts=facts, specialists=specialists)
@@ -92,7 +93,7 @@ def evaluate_model(
         write_text(out / "calibration.json", json.dumps(found, indent=2) + "\n")
     curves = []
     if frame_loss:
-        model.to(pick_device(accelerator))
+        model.to(pick_device(device))
         scorer = ClipScorer(rows, model, batch_size=batch_size, num_workers=num_workers)
         for spans in (False, True):
             batches = _counted(scorer.stored_batches(model), lambda clips: report(clips * len(FRACTIONS)))
@@ -138,7 +139,7 @@ def embed_clips(
     split: str = "all",
     batch_size: int = 32,
     num_workers: int = 0,
-    accelerator: str = "auto",
+    device: str = "auto",
     progress: Progress | None = None,
 ) -> int:
     """Write the tokens of every clip to an .npz file and return the number of clips.
@@ -154,7 +155,7 @@ def embed_clips(
         split: train, val, test, or all.
         batch_size: Clips per batch.
         num_workers: Decoding processes.
-        accelerator: auto, cpu or cuda.
+        device: auto, cpu, cuda, cuda:1 or mps.
         progress: Called with (clips done now, clips in all), first with 0.
 
     Raises:
@@ -165,7 +166,7 @@ def embed_clips(
         raise ValueError(f"out is {out}: give a file name that ends in .npz")
     require_writable(out)
     model, rows = _model_and_rows(model_folder, manifest, protocol=protocol, split=split)
-    model.to(pick_device(accelerator))
+    model.to(pick_device(device))
     if progress is not None:
         progress(0, len(rows))
     columns: dict[str, list[np.ndarray]] = {"tokens": [], "filled": [], "available": []}

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Float32
 from torch import Tensor
 
+from actionmae.core.devices import pick_device
 from actionmae.core.subsets import format_subset
 from actionmae.data.loading.collate import ClipSample, collate
 from actionmae.data.transforms.transform import transform
@@ -48,18 +49,16 @@ class Predictor:
     ) -> "Predictor":
         """Read a model folder.
 
+        Args:
+            folder: The model folder.
+            device: auto, cpu, cuda, cuda:1 (the second GPU) or mps.
+            min_confidence: Below this probability an answer is not `sure`.
+
         Raises:
             FileNotFoundError: If it is no model folder.
-            ValueError: If it is damaged or newer than this code, or the device cannot be used.
+            ValueError: If it is damaged or newer than this code, or this machine has no such device.
         """
-        model = load_model(folder)
-        try:
-            return cls(model.to(torch.device(device)), min_confidence=min_confidence)
-        except (RuntimeError, AssertionError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ValueError(
-                f"device {str(device)!r} cannot be used ({reason}): choose cpu, or cuda on a GPU"
-            ) from error
+        return cls(load_model(folder, device=pick_device(str(device))), min_confidence=min_confidence)
 
     def predict(self, /, *, top: int = 5, **files: Source) -> Prediction:
         """Classify one clip. A recording that cannot be read counts as missing if others are left.

@@ -12,6 +12,7 @@ import torch
 import torch.multiprocessing as mp
 from torch.multiprocessing.spawn import ProcessExitedException
 
+from actionmae.core.devices import check_device, pick_device
 from actionmae.core.files import write_text
 from actionmae.core.tensors import ClipBatch
 from actionmae.data.loading.dataset import ClipDataset
@@ -78,38 +79,39 @@ def score_model(
     model_folder: Path,
     rows: Sequence[ClipRow],
     *,
-    devices: int = 1,
-    accelerator: str = "auto",
+    device: str = "auto",
+    num_devices: int = 1,
     batch_size: int = 32,
     num_workers: int = 0,
     progress: Progress | None = None,
 ) -> SubsetScores:
-    """Score a saved model on rows, divided among `devices` processes.
+    """Score a saved model on rows, divided among `num_devices` processes.
 
     Args:
         model_folder: Model.
         rows: Clips.
-        devices: Processes; with GPUs one on each, on the CPU one thread each.
-        accelerator: auto, cpu or cuda.
+        num_devices: Processes; with GPUs one on each, on the CPU one thread each.
+        device: auto, cpu, cuda, cuda:1 or mps.
         batch_size: Clips per batch and process.
         num_workers: Decoding processes per process.
         progress: Called with the number of clips after each batch (with one process only).
 
     Raises:
-        ValueError: If devices or accelerator are out of range.
+        ValueError: If device or num_devices cannot be had.
     """
-    if devices == 1:
-        return _score_shard(model_folder, rows, 0, accelerator, batch_size, num_workers, progress)
+    if num_devices == 1:
+        return _score_shard(model_folder, rows, 0, device, batch_size, num_workers, progress)
+    check_device(device, num_devices)
+    if num_devices == -1:
+        num_devices = max(1, torch.cuda.device_count())
     # Spawned processes import everything again; forked ones must not touch CUDA, nor macOS's frameworks.
-    forks = pick_device(accelerator).type == "cpu" and sys.platform != "darwin"
-    if devices < 1:
-        raise ValueError(f"devices is {devices}: give at least 1")
+    forks = pick_device(device).type == "cpu" and sys.platform != "darwin"
     with tempfile.TemporaryDirectory() as folder:
         try:
             mp.start_processes(  # type: ignore[attr-defined, no-untyped-call]  # torch's gap
                 _worker,
-                args=(devices, model_folder, list(rows), accelerator, batch_size, num_workers, Path(folder)),
-                nprocs=devices,
+                args=(num_devices, model_folder, list(rows), device, batch_size, num_workers, Path(folder)),
+                nprocs=num_devices,
                 start_method="fork" if forks else "spawn",
             )
         except ProcessExitedException as error:
@@ -117,38 +119,23 @@ def score_model(
             if told is not None:
                 raise ValueError(told.read_text(encoding="utf-8")) from None
             raise ChildProcessError(
-                f"a process that scored clips was killed ({error}), perhaps for want of memory: use fewer devices or "
-                "a smaller batch_size"
+                f"a process that scored clips was killed ({error}), perhaps for want of memory: use a smaller "
+                "batch_size or fewer num_devices"
             ) from error
         shards = [SubsetScores.load(path) for path in sorted(Path(folder).glob("*.npz"))]
         return merge(shards)
-
-
-def pick_device(accelerator: str, index: int = 0) -> torch.device:
-    """The device of one process.
-
-    Raises:
-        ValueError: If cuda was asked for and there is none.
-    """
-    if accelerator not in ("auto", "cpu", "cuda"):
-        raise ValueError(f"accelerator is {accelerator!r}: choose auto, cpu or cuda")
-    if accelerator == "cuda" and not torch.cuda.is_available():
-        raise ValueError("accelerator is 'cuda' but torch finds no GPU: choose cpu, or install a CUDA build of torch")
-    if accelerator == "cpu" or not torch.cuda.is_available():
-        return torch.device("cpu")
-    return torch.device("cuda", index % torch.cuda.device_count())
 
 
 def _score_shard(
     model_folder: Path,
     rows: Sequence[ClipRow],
     rank: int,
-    accelerator: str,
+    device: str,
     batch_size: int,
     num_workers: int,
     progress: Progress | None = None,
 ) -> SubsetScores:
-    model = load_model(model_folder, device=pick_device(accelerator, rank))
+    model = load_model(model_folder, device=pick_device(device, rank))
     return ClipScorer(rows, model, batch_size=batch_size, num_workers=num_workers)(model, progress=progress)
 
 
@@ -157,7 +144,7 @@ def _worker(
     world: int,
     model_folder: Path,
     rows: list[ClipRow],
-    accelerator: str,
+    device: str,
     batch_size: int,
     num_workers: int,
     out: Path,
@@ -166,7 +153,7 @@ def _worker(
     if shard:
         torch.set_num_threads(1)  # a forked process has lost its parent's thread pool
         try:
-            _score_shard(model_folder, shard, rank, accelerator, batch_size, num_workers).save(out / f"{rank}.npz")
+            _score_shard(model_folder, shard, rank, device, batch_size, num_workers).save(out / f"{rank}.npz")
         except (ValueError, OSError) as error:  # a sentence, which a traceback from another process would bury
             write_text(out / f"{rank}.txt", str(error))
             sys.exit(1)

@@ -1,7 +1,7 @@
-"""Where and how fast: devices, precision, reproducibility. What is learned does not depend on it (but for rounding)."""
+"""How fast, and how to repeat it: precision, processes, threads, seed."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
@@ -11,8 +11,6 @@ class EngineConfig:
     """The machine's share of a training run.
 
     Attributes:
-        accelerator: auto, cpu, gpu, mps: what Lightning knows.
-        devices: Processes per machine, one per device; each has its own `data.batch_size`. -1 = all GPUs.
         num_nodes: Machines, started by SLURM or torchrun.
         strategy: How several processes are started: "ddp" runs the command again (also under SLURM and torchrun),
             "ddp_spawn" and "ddp_fork" start them from a notebook or test.
@@ -31,8 +29,6 @@ class EngineConfig:
         ValueError: If a number is out of range.
     """
 
-    accelerator: str = "auto"
-    devices: int = 1
     num_nodes: int = 1
     strategy: Literal["ddp", "ddp_spawn", "ddp_fork"] = "ddp"
     precision: Precision = "32-true"
@@ -50,37 +46,7 @@ class EngineConfig:
         for name in ("num_nodes", "accumulate", "save_every", "log_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"engine.{name} is {getattr(self, name)}: give at least 1")
-        if self.devices < 1 and self.devices != -1:
-            raise ValueError(f"engine.devices is {self.devices}: give at least 1, or -1 for all GPUs")
         if self.threads is not None and self.threads < 1:
             raise ValueError(f"engine.threads is {self.threads}: give at least 1, or null for torch's own choice")
         if self.seed < 0:
             raise ValueError(f"engine.seed is {self.seed}: give 0 or more")
-
-    @property
-    def num_processes(self) -> int | None:
-        """How many processes train; None = one on each GPU of the machine, however many there are."""
-        return None if self.devices == -1 else self.devices * self.num_nodes
-
-    @property
-    def parallel(self) -> bool:
-        """Whether more than one process trains."""
-        return self.num_processes != 1
-
-    def trainer_options(self) -> dict[str, Any]:
-        """Keywords for `lightning.Trainer`; loops, logs and checkpoints are this package's own callbacks."""
-        return {
-            "accelerator": self.accelerator,
-            "devices": self.devices,
-            "num_nodes": self.num_nodes,
-            # A modality absent on one process, K = 0 or a detached target leave parameters without gradient.
-            "strategy": f"{self.strategy}_find_unused_parameters_true" if self.parallel else "auto",
-            "precision": self.precision,
-            "sync_batchnorm": self.sync_batchnorm,
-            "deterministic": self.deterministic,
-            "use_distributed_sampler": False,
-            "num_sanity_val_steps": 0,
-            "enable_checkpointing": False,
-            "enable_progress_bar": False,
-            "enable_model_summary": False,
-        }

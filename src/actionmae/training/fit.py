@@ -15,7 +15,6 @@ from lightning.pytorch.utilities import rank_zero_only
 from actionmae.core.process_group import is_first_process, launcher
 from actionmae.training.callbacks import EpochEnd, KeepSigterm
 from actionmae.training.checkpoints import CheckpointFiles
-from actionmae.training.engine import EngineConfig
 from actionmae.training.loaders import TrainingClips
 from actionmae.training.module import TrainingModule
 from actionmae.training.progress_bar import ProgressBar
@@ -26,7 +25,7 @@ _PEER_IS_GONE = ("closed by peer", "reset by peer", "remote process exited", "Br
 """What gloo and NCCL say in the processes that are left."""
 
 
-def join_group(engine: EngineConfig) -> bool:
+def join_group(settings: TrainSettings) -> bool:
     """Find out, before any process group exists, which of its processes this one is.
 
     Returns:
@@ -35,13 +34,13 @@ def join_group(engine: EngineConfig) -> bool:
     Raises:
         ValueError: If several machines were asked for and no launcher has started their processes.
     """
-    first = is_first_process(engine.num_processes)
+    first = is_first_process(settings.num_processes)
     if first:
         rank_zero_only.rank = 0  # type: ignore[attr-defined]  # Lightning has read the environment when it was imported
-    if engine.num_nodes > 1 and launcher(engine.num_processes) is None:
+    if settings.engine.num_nodes > 1 and launcher(settings.num_processes) is None:
         raise ValueError(
-            f"engine.num_nodes is {engine.num_nodes}, but neither torchrun nor srun has started "
-            f"{engine.num_processes} processes: let one of them start this command on every machine"
+            f"engine.num_nodes is {settings.engine.num_nodes}, but neither torchrun nor srun has started "
+            f"{settings.num_processes} processes: let one of them start this command on every machine"
         )
     return first
 
@@ -50,47 +49,73 @@ def fit(
     module: TrainingModule, folder: RunFolder, *, clips: TrainingClips, settings: TrainSettings, resume: bool
 ) -> None:
     """Run Lightning. Afterwards `module` has the last epoch's weights."""
-    engine = settings.engine
     epoch_end = EpochEnd(folder, settings=settings, clips=clips, resume=resume)
     with _quiet_lightning():
         try:
             trainer = pl.Trainer(
                 max_epochs=module.stage.epochs,
                 gradient_clip_val=module.optim.clip_norm if module.automatic_optimization else None,
-                accumulate_grad_batches=engine.accumulate if module.automatic_optimization else 1,
-                callbacks=[epoch_end, KeepSigterm(), *([ProgressBar()] if engine.progress else [])],
-                plugins=[CheckpointFiles(), *_environment(engine)],
-                logger=False,
+                accumulate_grad_batches=settings.engine.accumulate if module.automatic_optimization else 1,
+                callbacks=[epoch_end, KeepSigterm(), *([ProgressBar()] if settings.engine.progress else [])],
+                plugins=[CheckpointFiles(), *_environment(settings)],
                 default_root_dir=folder.path,
-                **engine.trainer_options(),
+                **trainer_options(settings),
             )
         except (MisconfigurationException, RuntimeError) as error:
             reason = str(error).strip().splitlines()[0]
-            raise ValueError(f"this machine cannot run engine {engine}: {reason}") from error
+            raise ValueError(
+                f"this machine cannot train like this ({reason}): choose another device, num_devices or engine"
+            ) from error
         checkpoint = folder.last if resume and folder.last.is_file() else None
         try:
             trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
         except BaseException as stop:
             if trainer.strategy.launcher is not None:
                 trainer.strategy.launcher.kill(signal.SIGTERM)  # the other processes would wait for this one
-            behind = what_stopped(stop, engine)
+            behind = what_stopped(stop, settings)
             if behind is stop:
                 raise
             raise behind from None
 
 
-def what_stopped(error: BaseException, engine: EngineConfig) -> BaseException:
+def what_stopped(error: BaseException, settings: TrainSettings) -> BaseException:
     """The reason behind what Lightning raises: Ctrl-C, the end of another process, or the error itself."""
     if isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt):
         return KeyboardInterrupt()
-    if isinstance(error, RuntimeError) and engine.parallel and any(word in str(error) for word in _PEER_IS_GONE):
+    if (
+        isinstance(error, RuntimeError)
+        and settings.num_processes != 1
+        and any(word in str(error) for word in _PEER_IS_GONE)
+    ):
         return ChildProcessError("another of the training processes has ended: it says why itself")
     return error
 
 
-def _environment(engine: EngineConfig) -> list[Any]:
+def trainer_options(settings: TrainSettings) -> dict[str, Any]:
+    """Keywords for `lightning.Trainer`; loops, logs and checkpoints are this package's own callbacks."""
+    engine, parallel = settings.engine, settings.num_processes != 1
+    kind, _, number = settings.device.partition(":")
+    return {
+        "accelerator": kind,
+        "devices": [int(number)] if number else settings.num_devices,
+        "num_nodes": engine.num_nodes,
+        # A modality absent on one process, K = 0 or a detached target leave parameters without gradient.
+        "strategy": f"{engine.strategy}_find_unused_parameters_true" if parallel else "auto",
+        "precision": engine.precision,
+        "sync_batchnorm": engine.sync_batchnorm,
+        "deterministic": engine.deterministic,
+        "use_distributed_sampler": False,
+        "num_sanity_val_steps": 0,
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+    }
+
+
+def _environment(settings: TrainSettings) -> list[Any]:
     """SLURM without requeueing: Lightning would resume in the middle of an epoch, and draw other clips."""
-    if launcher(engine.num_processes) == "SLURM_NTASKS":
+    if launcher(settings.num_processes) == "SLURM_NTASKS":
         return [SLURMEnvironment(auto_requeue=False)]
     return []
 

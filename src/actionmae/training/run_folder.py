@@ -35,7 +35,16 @@ _OURS = (
     "events.out.tfevents.*",
     "config.yaml",
 )
-_FREE = ("optim.epochs", "score", "data.manifest", "data.num_workers", "data.cache", "data.eval_batch_size")
+_FREE = (
+    "optim.epochs",
+    "score",
+    "device",
+    "num_devices",
+    "data.manifest",
+    "data.num_workers",
+    "data.cache",
+    "data.eval_batch_size",
+)
 """What may change when a run is resumed, and every `engine` setting but the seed: clips are compared by themselves."""
 
 

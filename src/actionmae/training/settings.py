@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from actionmae.core.devices import check_device
 from actionmae.core.settings_files import load_settings
 from actionmae.core.yaml_files import read_yaml
 from actionmae.methods.config import ActionMAEConfig, MethodConfig, config_class
@@ -24,7 +25,10 @@ class TrainSettings:
         model: Architecture.
         method: What is minimised.
         optim: Optimiser and schedule.
-        engine: Device, precision, seed.
+        device: auto, cpu, cuda, cuda:1 (the second GPU) or mps.
+        num_devices: Processes per machine, each on a device of its own and with its own `data.batch_size`; -1 = one on
+            each GPU.
+        engine: Precision, threads, seed.
         init: Model folders to fine-tune from: one gives all that fits, several give their encoders.
         init_parts: What is taken from them: all, encoders (space and time; Table 7d: S+T) or space (S).
         freeze_init: Train only the rest.
@@ -32,13 +36,15 @@ class TrainSettings:
         score: Score the test clips at the end, and write the robustness report.
 
     Raises:
-        ValueError: If a number is not finite.
+        ValueError: If a number is not finite, or there is no such device.
     """
 
     data: DataConfig
     model: ClassifierConfig = field(default_factory=ClassifierConfig)
     method: MethodConfig = field(default_factory=ActionMAEConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
+    device: str = "auto"
+    num_devices: int = 1
     engine: EngineConfig = field(default_factory=EngineConfig)
     init: tuple[Path, ...] = ()
     init_parts: Literal["all", "encoders", "space"] = "all"
@@ -47,6 +53,7 @@ class TrainSettings:
     score: bool = True
 
     def __post_init__(self) -> None:
+        check_device(self.device, self.num_devices)
         for name, value in flat(self.to_dict()).items():
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"{name} is {value}: give a finite number")
@@ -75,6 +82,11 @@ class TrainSettings:
         )
         narrow.__doc__ = cls.__doc__
         return narrow
+
+    @property
+    def num_processes(self) -> int | None:
+        """How many processes train; None = one on each GPU of the machine, however many there are."""
+        return None if self.num_devices == -1 else self.num_devices * self.engine.num_nodes
 
     def to_dict(self) -> dict[str, Any]:
         """As YAML and JSON know it."""

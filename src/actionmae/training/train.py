@@ -12,10 +12,11 @@ from typing import Any
 
 import torch
 
+from actionmae.core.devices import pick_device
 from actionmae.core.process_group import is_first_process
 from actionmae.inference.card import model_card
 from actionmae.inference.evaluate import command_line, write_scores
-from actionmae.inference.scoring import ClipScorer, pick_device
+from actionmae.inference.scoring import ClipScorer
 from actionmae.methods.base import Method, Stage, build_method
 from actionmae.nn.architectures import SavedModel
 from actionmae.nn.checkpoint import save_model
@@ -52,7 +53,7 @@ def train(run: Path | str, settings: TrainSettings, *, resume: bool = False, ove
             in the folder.
     """
     folder = RunFolder(Path(run))
-    first = join_group(settings.engine)
+    first = join_group(settings)
     with folder.locked() if first else nullcontext():
         if first:
             folder.check(settings, resume=resume, overwrite=overwrite)
@@ -68,7 +69,7 @@ def train(run: Path | str, settings: TrainSettings, *, resume: bool = False, ove
         if first:
             network = method.model
             # Lightning leaves the weights on the CPU.
-            network.to(pick_device("cpu" if settings.engine.accelerator == "cpu" else "auto"))
+            network.to(pick_device(settings.device))
             facts = provenance(settings, clips, initialised)
             _finish(network, folder, clips=clips, settings=settings, facts=facts)
     return folder.model
@@ -128,7 +129,7 @@ def _run_stages(
             log.info("stage %s: %d epochs", stage.name, stage.epochs)
             module = _module(method, stage, first_epoch, clips=clips, settings=settings)
             fit(module, folder, clips=clips, settings=settings, resume=resume or first_epoch > 0)
-            if is_first_process(settings.engine.num_processes):
+            if is_first_process(settings.num_processes):
                 folder.last.replace(finished)
         first_epoch += stage.epochs
     method.begin(last)

@@ -16,7 +16,8 @@ TINY = {
     "model": {"embed_dim": 16, "num_heads": 2, "mlp_dim": 16, "time_depth": 1, "fusion_depth": 1, "mae_depth": 1},
     "method": {"name": "action_mae", "drop_per": "sample"},
     "optim": {"lr": 0.01, "epochs": 2},
-    "engine": {"accelerator": "cpu", "threads": 1, "progress": False},
+    "device": "cpu",
+    "engine": {"threads": 1, "progress": False},
 }
 
 

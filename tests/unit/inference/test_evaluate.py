@@ -53,7 +53,7 @@ def test_lost_frames_leave_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(MultiModalClassifier, "encode", remember)
     for name, last_half in (("calm", 1.0), ("wild", 3.0)):
         manifest = _write_clip(tmp_path / name, last_half=last_half)
-        evaluate_model(tmp_path / "model", manifest, out=tmp_path / "scores", frame_loss=True, accelerator="cpu")
+        evaluate_model(tmp_path / "model", manifest, out=tmp_path / "scores", frame_loss=True, device="cpu")
     calm, wild = (seen[at : at + 11] for at in (0, 11))  # the score, five shares of single frames, five of spans
     half = 1 + 5 + 2
     assert len(calm[half]["depth"]) == 3

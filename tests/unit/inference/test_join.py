@@ -38,16 +38,14 @@ def test_joined_specialists_are_a_model_like_any_other(world: Path, capsys: pyte
     facts = json.loads((world / "fitted" / "model" / "config.json").read_text())["provenance"]
     assert facts["fitted_on"]["clips"] == 12
     manifest = f"{world}/data/manifest.csv"
-    assert main(["evaluate", "--model", f"{world}/late/model", "--manifest", manifest]) == 0
+    assert main(["evaluate", f"{world}/late/model", manifest]) == 0
     scores = SubsetScores.load(world / "late" / "evaluation" / "scores.npz")
     alone = SubsetScores.load(world / "sound" / "scores.npz")
     np.testing.assert_array_equal(scores.logits[(1,)].argmax(axis=1), alone.logits[(0,)].argmax(axis=1))
     both = scores.logits[(0,)] + scores.logits[(1,)]
     np.testing.assert_allclose(scores.logits[(0, 1)], both, rtol=1e-5, atol=1e-5)
     assert main(["report", f"late={world}/late/evaluation", "--out", f"{world}/report.html"]) == 0
-    assert (
-        main(["embed", "--model", f"{world}/late/model", "--manifest", manifest, "--out", f"{world}/tokens.npz"]) == 0
-    )
+    assert main(["embed", f"{world}/late/model", manifest, "--out", f"{world}/tokens.npz"]) == 0
     capsys.readouterr()
     assert main(["predict", f"{world}/late/model", f"sound={world}/data/clip24_sound.npy"]) == 0
     assert "missing: inertial" in capsys.readouterr().out

@@ -3,18 +3,11 @@ import pytest
 from actionmae.training.engine import EngineConfig
 
 
-def test_several_processes_look_for_unused_parameters() -> None:
-    assert EngineConfig().trainer_options()["strategy"] == "auto"
-    assert EngineConfig(devices=2).trainer_options()["strategy"] == "ddp_find_unused_parameters_true"
-    assert EngineConfig(num_nodes=2).parallel
-
-
 @pytest.mark.parametrize(
     ("field", "value", "match"),
     [
         ("accumulate", 0, "engine.accumulate is 0: give at least 1"),
         ("save_every", 0, "engine.save_every is 0"),
-        ("devices", 0, "engine.devices is 0: give at least 1, or -1 for all GPUs"),
         ("threads", 0, "engine.threads is 0: give at least 1, or null"),
         ("seed", -1, "engine.seed is -1: give 0 or more"),
     ],

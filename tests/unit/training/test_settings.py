@@ -49,5 +49,13 @@ def test_every_number_is_finite(number: float) -> None:
         replace(settings, data=replace(settings.data, modalities=(depth,)))
 
 
+def test_the_device_is_checked() -> None:
+    settings = TrainSettings(data=DataConfig(manifest=Path("m.csv")))
+    with pytest.raises(ValueError, match="device is 'gpu': choose auto, cpu, cuda"):
+        replace(settings, device="gpu")
+    assert replace(settings, num_devices=2, engine=EngineConfig(num_nodes=3)).num_processes == 6
+    assert replace(settings, num_devices=-1).num_processes is None
+
+
 def test_values_by_their_dotted_names() -> None:
     assert flat({"a": {"b": [1, {"c": 2}], "d": []}, "e": None}) == {"a.b.0": 1, "a.b.1.c": 2, "a.d": [], "e": None}
