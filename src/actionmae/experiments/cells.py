@@ -79,6 +79,9 @@ class Cells:
         imagenet: Mapping[str, Path] | None = None,
     ) -> None:
         self.manifest, self.out, self.protocol, self.imagenet = manifest, out, protocol, dict(imagenet or {})
+        for name, file in self.imagenet.items():
+            if not file.is_file():
+                raise FileNotFoundError(f"imagenet {name}={file}: there is no such file; give a state dict")
         self.base = TrainSettings.from_yaml(_scale_file(scale))
         self.clips = read_manifest(manifest)
         self.splits = split_manifest(self.clips, protocol)

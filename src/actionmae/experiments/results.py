@@ -73,7 +73,8 @@ def _figures(table: str, label: str, model: str, models: Models) -> Iterator[tup
         remark = models.cells.notes(recipe) if recipe in table_data()["recipes"] else ""
         if recipe == CHANCE:
             models.cells.modalities(train)
-            measured = lambda _: f"{100 / len(models.cells.clips.classes):.1f}"  # noqa: E731
+            value = 100 / len(models.cells.clips.classes)
+            measured = lambda column: "0.0" if "Δ" in column else f"{value:.1f}"  # noqa: E731
         else:
             runs = models.scores(model)
             tables = [RobustnessTable.from_scores(scores) for scores in runs]

@@ -1,6 +1,7 @@
 """How long cells will take on this machine: a few steps of each kind, timed."""
 
 import csv
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,6 +18,8 @@ from actionmae.training.optim import build_optimizer
 from actionmae.training.run_folder import RunFolder
 from actionmae.training.settings import TrainSettings
 
+log = logging.getLogger(__name__)
+
 _SLOW = 10.0
 """Seconds after which one step is enough."""
 
@@ -28,7 +31,11 @@ def remaining_seconds(cells: Sequence[Cell]) -> dict[Cell, float]:
     for cell in cells:
         kind = (cell.folder.name.rpartition("-seed")[0], cell.settings.model.space_encoder)
         if kind not in found:
-            found[kind] = _seconds(cell.settings)
+            try:
+                found[kind] = _seconds(cell.settings)
+            except (ValueError, OSError) as error:  # training it will say the same
+                log.warning("%s cannot be timed: %s", cell.folder.name, error)
+                found[kind] = 0.0
         out[cell] = found[kind] * (1 - _done_fraction(cell))
     return out
 

@@ -88,6 +88,9 @@ def test_a_registered_method_becomes_a_row(cells: Cells, monkeypatch: pytest.Mon
 
 def test_imagenet_weights_from_a_file_are_for_all_steps_of_table_3(manifest: Path, tmp_path: Path) -> None:
     file = tmp_path / "lite0.safetensors"
+    with pytest.raises(FileNotFoundError, match=r"imagenet efficientnet_lite0=.*: there is no such file"):
+        Cells(manifest, tmp_path, imagenet={"efficientnet_lite0": file})
+    file.touch()
     cells = Cells(manifest, tmp_path, letters=LETTERS, imagenet={"efficientnet_lite0": file})
     start, after = (cells.cell(recipe, "R+D", 0).settings.model for recipe in ("center_crop", "with_dropout"))
     assert {start.space_encoder, after.space_encoder} == {"efficientnet_lite0"}

@@ -3,9 +3,14 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 
 from actionmae.cli import main
 from actionmae.evaluation import SubsetScores
+from actionmae.experiments import reproduce as experiment
+from actionmae.nn.checkpoint import load_model
+from actionmae.nn.late_fusion import LateFusion
+from actionmae.training.settings import TrainSettings
 from helpers.processes import run_python
 
 
@@ -77,6 +82,11 @@ def test_a_table_with_its_yardsticks(words: list[str], tmp_path: Path, capsys: p
     page = (out / "table_5.html").read_text(encoding="utf-8")
     assert page.count("<tr>") == len(rows) + 2
     assert "| Sum | R+D+I | 93.3 |" in (out / "table_5.md").read_text(encoding="utf-8")
+    for row, ones in (("late_fusion-", True), ("late_fusion_fitted-", False)):
+        (folder,) = out.glob(f"{row}L+T+U-seed0-*")
+        joined = load_model(folder / "model")
+        assert isinstance(joined, LateFusion)
+        assert torch.equal(joined.weights, torch.ones(3)) == ones
     # §1(i) needs one more training; a second table goes on from what is there.
     models = trained(out)
     assert main([*words, "--table", "1i", "--seeds", "1", "--out", str(out)]) == 0
@@ -98,6 +108,25 @@ def test_what_cannot_be_trained_is_not_run_with_the_reason(
     assert len(trained(tmp_path)) == 1
     assert main([*words, "--table", "3", "--dry_run"]) == 0
     assert "0 of 0 cells are done" in capsys.readouterr().out
+
+
+def test_a_cell_that_fails_does_not_stop_the_others(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(folder: Path, settings: TrainSettings, *, resume: bool) -> None:
+        if "seed0" in folder.name:
+            raise OSError("the pretrained weights of resnet34 cannot be had")
+        tried.append(folder.name)
+
+    tried: list[str] = []
+    monkeypatch.setattr(experiment, "train", train)
+    assert main([*words, "--table", "7c", "--seeds", "2", "--out", str(tmp_path)]) == 0
+    assert len(tried) == 2
+    printed = capsys.readouterr().out
+    assert re.search(r"^w/ pos +R\+D +92\.5 +not run +the pretrained weights of resnet34 cannot be had$", printed, re.M)
+    assert re.search(
+        r"Positions help the pair +the pretrained weights of resnet34 cannot be had +not run$", printed, re.M
+    )
 
 
 @pytest.mark.parametrize(
