@@ -15,7 +15,7 @@ from actionmae.core.modality import ModalitySet, ModalitySpec
 from actionmae.data.cell import Cell
 from actionmae.data.loading.clip_frames import read_uniform
 from actionmae.data.loading.framing import STORED, region_size, write_region
-from actionmae.data.reading.alignment import strange_times
+from actionmae.data.reading.alignment import clock_mismatch
 from actionmae.data.reading.readers import FrameReader, array_reader, open_reader
 from actionmae.inference.onnx_model import StoredClips
 
@@ -47,8 +47,8 @@ def read_stored(sample: str, sources: Mapping[str, Source], modalities: Modality
             readers[name] = open_reader(source, spec)
         else:
             readers[name] = array_reader(source, spec, name=f"the {name} array")
-    if strange := strange_times(readers):
-        logger.warning("%s: %s", sample, strange)
+    if mismatch := clock_mismatch(readers):
+        logger.warning("%s: %s", sample, mismatch)
     return {
         spec.name: stored_clips(read_uniform(readers[spec.name], spec), spec)
         for spec in modalities

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from actionmae.core.modality import ModalitySpec
 from actionmae.data.cell import Cell
-from actionmae.data.reading.alignment import strange_times, time_span
+from actionmae.data.reading.alignment import clock_mismatch, time_span
 from actionmae.data.reading.complaints import describe_complaints, ffmpeg_complaints
 from actionmae.data.reading.image_folder import ImageFolder
 from actionmae.data.reading.readers import FrameReader, frame_times, frames_of, open_reader
@@ -61,7 +61,7 @@ class ClipFacts:
         damaged: What is wrong with a video that can be read, by modality.
         lengths: Of the recordings without a clock; "clocks" is the longest of those with one.
         no_moment: Why the clocks do not fit each other, or empty.
-        strange_times: What is strange about the times of the recordings with clocks, or empty.
+        clock_mismatch: How the times of the recordings with clocks disagree, or empty.
     """
 
     sample: str
@@ -71,7 +71,7 @@ class ClipFacts:
     damaged: dict[str, str] = dataclasses.field(default_factory=dict)
     lengths: dict[str, Length] = dataclasses.field(default_factory=dict)
     no_moment: str = ""
-    strange_times: str = ""
+    clock_mismatch: str = ""
 
 
 def read_clip(clip: ClipFiles) -> ClipFacts:
@@ -102,7 +102,7 @@ def read_clip(clip: ClipFiles) -> ClipFacts:
         return facts
     facts.lengths["clocks"] = max(map(_timed_length, clocked.values()), key=lambda length: length.value)
     try:
-        return dataclasses.replace(facts, strange_times=strange_times(clocked))
+        return dataclasses.replace(facts, clock_mismatch=clock_mismatch(clocked))
     except ValueError as error:
         return dataclasses.replace(facts, no_moment=str(error))
 

@@ -82,5 +82,5 @@ def _of_clip(facts: ClipFacts) -> Iterator[Finding]:
         yield finding("warning", "damaged", f" {name}: {words}: some frames are altered or left out", name)
     if facts.no_moment:
         yield finding("error", "clocks", f": {facts.no_moment}")
-    if facts.strange_times:
-        yield finding("warning", "clocks", f": {facts.strange_times}")
+    if facts.clock_mismatch:
+        yield finding("warning", "clocks", f": {facts.clock_mismatch}")

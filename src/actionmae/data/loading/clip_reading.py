@@ -11,7 +11,7 @@ from torch import Tensor
 from actionmae.core.modality import ModalitySet, ModalitySpec
 from actionmae.data.loading.clip_frames import Array, read_uniform
 from actionmae.data.loading.collate import ClipSample, empty_images
-from actionmae.data.reading.alignment import strange_times
+from actionmae.data.reading.alignment import clock_mismatch
 from actionmae.data.reading.readers import FrameReader
 
 logger = logging.getLogger(__name__)
@@ -31,8 +31,8 @@ def read_sample(
     Raises:
         ValueError: If a recording cannot be read, or two show no moment in common.
     """
-    if strange := strange_times(readers):
-        logger.warning("%s: %s", sample, strange)
+    if mismatch := clock_mismatch(readers):
+        logger.warning("%s: %s", sample, mismatch)
     clip = ClipSample(sample=sample, label=label, modalities=modalities)
     for spec in modalities:
         if spec.name in readers:

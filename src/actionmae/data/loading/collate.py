@@ -38,7 +38,7 @@ class ClipSample:
     person_available: dict[str, Tensor] = field(default_factory=dict)
 
 
-def empty_images(spec: ModalitySpec, *batch: int, num_frames: int | None = None) -> Shaped[Tensor, "*batch T c H W"]:
+def empty_images(spec: ModalitySpec, *batch: int) -> Shaped[Tensor, "*batch T c H W"]:
     """Memory for images as the host stores them, [*batch, T, c, 1.2 H, 1.2 W] uint8 or uint16, to be written.
 
     In a `DataLoader`'s worker it is shared with the training process, so that the batch is not copied once more.
@@ -46,12 +46,10 @@ def empty_images(spec: ModalitySpec, *batch: int, num_frames: int | None = None)
     Args:
         spec: The modality; kind frames.
         batch: B, or nothing = one clip.
-        num_frames: T; None = the modality's.
     """
     channels, dtype = STORED[spec.value]
-    frames = spec.num_frames if num_frames is None else num_frames
     # NumPy asks for huge pages, PyTorch does not: a tenth of the time until all pages are there.
-    images = torch.from_numpy(np.empty((*batch, frames, channels, *region_size(spec)), dtype=dtype))
+    images = torch.from_numpy(np.empty((*batch, spec.num_frames, channels, *region_size(spec)), dtype=dtype))
     if get_worker_info() is not None:
         images.share_memory_()  # type: ignore[no-untyped-call]  # PyTorch leaves it without types
     return images

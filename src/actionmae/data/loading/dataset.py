@@ -18,7 +18,7 @@ from actionmae.data.loading.clip_reading import fill
 from actionmae.data.loading.collate import ClipSample, empty_images, join
 from actionmae.data.loading.sampling import FrameChoice, clip_generator, sample_positions
 from actionmae.data.manifest import ClipRow
-from actionmae.data.reading.alignment import strange_times
+from actionmae.data.reading.alignment import clock_mismatch
 from actionmae.data.reading.readers import FrameReader, open_reader
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ Recording = tuple[str, str]
 class ClipDataset(Dataset[ClipSample]):
     """Reads clips; an item is a pure function of (seed, epoch, sample).
 
-    Rows that have none of the modalities (a specialist on incomplete data) are left out, with a word in the log.
+    Rows that have none of the modalities (a specialist on incomplete data) are left out, which is logged.
 
     Args:
         rows: The clips.
@@ -41,8 +41,8 @@ class ClipDataset(Dataset[ClipSample]):
         cache: Keep what was read in memory (training: whole recordings, cut to the region; otherwise the chosen
             frames). It lives in the process that reads, so use it with `num_workers=0`, or call `preload` first.
         frames: How training frames are chosen: "random" (§4.1), "segments" or "uniform"; see `sample_positions`.
-        skip_broken: A recording that cannot be read counts as missing, and is told in the log, instead of stopping
-            everything; a clip of which nothing is left is left out of its batch.
+        skip_broken: A recording that cannot be read counts as missing, and is logged, instead of raising an error; a
+            clip of which no recording can be read is left out of its batch.
 
     Attributes:
         rows: Those that have some modality.
@@ -200,9 +200,9 @@ class ClipDataset(Dataset[ClipSample]):
         for spec in specs:
             with self._noting((row.sample, spec.name)):
                 readers[spec.name] = self._reader(row, spec)
-        if (strange := strange_times(readers)) and not self._has_warned:
+        if (mismatch := clock_mismatch(readers)) and not self._has_warned:
             self._has_warned.fill_(1)
-            logger.warning("%s, perhaps not alone: %s; `actionmae check` lists all such clips", row.sample, strange)
+            logger.warning("%s, perhaps not alone: %s; `actionmae check` lists all such clips", row.sample, mismatch)
         return readers
 
     def _reader(self, row: ClipRow, spec: ModalitySpec) -> FrameReader:

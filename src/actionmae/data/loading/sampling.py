@@ -1,6 +1,6 @@
 """Which moments of a clip are read. Pure functions of numbers and a generator; numpy only, no torch.
 
-A moment is a *position*, the share of the clip's duration (0–1): streams of different length stay aligned in time.
+A moment is a *position*, the fraction of the clip's duration (0–1), so that recordings of other fps stay aligned.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def sample_positions(
 
     Args:
         num_frames: T, at least 1.
-        longest: Frames of the clip's longest stream, at least 1.
-        rng: Training: T different frames of the longest stream, uniformly at random (§4.1 "temporal random sampling"; a
-            stream shorter than T repeats every frame as equally as possible). None: the centres of T equal segments.
+        longest: Frames of the clip's longest recording, at least 1.
+        rng: Training: T different frames of it, uniformly at random (§4.1 "temporal random sampling"; a recording
+            shorter than T repeats every frame as equally as possible). None: the centres of T equal segments.
         segments: Training: one position at random in each of T equal segments instead (Wang et al. 2016, TSN).
 
     Returns:
@@ -58,11 +58,11 @@ def sample_positions(
 
 
 def frame_indices(positions: NDArray[np.float64], num_frames: int) -> NDArray[np.int64]:
-    """The frames of a stream that lie at these positions.
+    """The frames of a recording that lie at these positions.
 
     Args:
         positions: [T] in 0–1.
-        num_frames: Frames of the stream.
+        num_frames: Frames of the recording.
 
     Returns:
         [T] int64 in 0…num_frames − 1, ascending as the positions are.

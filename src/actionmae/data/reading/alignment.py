@@ -44,8 +44,8 @@ def own_positions(reader: FrameReader, positions: NDArray[np.float64]) -> NDArra
     return place
 
 
-def strange_times(readers: Mapping[str, FrameReader]) -> str:
-    """What is strange about the times of a clip's recordings, in words; empty = nothing.
+def clock_mismatch(readers: Mapping[str, FrameReader]) -> str:
+    """How the times of a clip's recordings disagree, in words; empty = they agree.
 
     Raises:
         ValueError: If there is no moment that all recordings with a clock have seen.

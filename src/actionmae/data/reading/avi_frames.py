@@ -1,8 +1,8 @@
 """Single frames of an AVI file of JPEG or PNG images, found by the file's own index. No torch here.
 
-Such a frame is a whole image file, so nothing but the wanted ones is read from disk, and OpenCV's decoders
-(libjpeg-turbo, libpng) take them: half the time of FFmpeg's for JPEG. To open a file costs a tenth of FFmpeg's time,
-which decodes a frame of PNG each time. Whatever is unusual about a file (see `find_frames`) is left to FFmpeg.
+Such a frame is a whole image file: only the wanted ones are read from disk, and OpenCV decodes them (JPEG in half of
+FFmpeg's time). Opening a file takes a tenth of FFmpeg's time, which decodes a PNG frame each time. Unusual and damaged
+files (see `find_frames`) are left to FFmpeg.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CODECS = (b"MJPG", b"MPNG")
 _INDEX_ENTRY = np.dtype([("chunk", "S4"), ("flags", "<u4"), ("place", "<u4"), ("size", "<u4")])
 _KEY_FRAME = 0x10
 _HEADER = 8  # bytes before the data of each chunk: its name and its size
-# A header or an index of more bytes, or a file of more chunks beside its frames, is damaged: do not read on for ever.
+# A larger header or index, or more chunks beside the frames, means damage: no more is read.
 _MOST_BYTES, _MOST_CHUNKS = 1 << 26, 64
 _END_OF_JPEG = b"\xff\xd9"
 _PADDING = 64  # bytes that cameras may add behind the end of an image
@@ -61,7 +61,7 @@ class AviFrames:
     places: NDArray[np.int64]
 
     def read(self, indices: list[int]) -> Iterator[NDArray[Any]]:
-        """Decode frames [h, w, c] uint8, depth uint16, in order; ends early where FFmpeg shall have its try."""
+        """Decode frames [h, w, c] uint8, depth uint16, in order; stops at one that is unusual or damaged."""
         with self.path.open("rb", buffering=0) as file:
             for place, size in self.places[indices].tolist():
                 image = self._decode(os.pread(file.fileno(), size, place), size)

@@ -4,7 +4,7 @@ Body ids swap, and a body that was lost comes back under another id, so pose, pl
 
 1. Bodies of neighbouring frames are joined to tracks where this is certain.
 2. Tracks are joined across gaps, at best in total: a person who vanishes goes on where one appears.
-3. Tracks seen together are different persons; those of a moment are nobody (a chair that was taken for a body).
+3. Tracks seen together are different persons; very short ones are no persons (a chair that was taken for a body).
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ Joints = NDArray[np.float32]
 # How far the joints may be, on average, from where they are expected: one frame later, more for each frame without a
 # body (1.5 m/s at 30 fps), at most.
 _NEAR, _NEARER_PER_FRAME, _FARTHEST = 0.5, 0.05, 2.0
-# What an equal id is worth; a perfect place is worth 1. At a crossing the place has to win. Above the second value
-# nobody has to ask who else could be there.
+# What an equal id is worth; a perfect place is worth 1, so that the place decides where persons cross. Above the second
+# value a match is certain.
 _SAME_ID, _CERTAIN = 0.25, 0.5
 # Speed is the mean over these frames, and is believed for this long (a third of a second).
 _SPEED_FRAMES, _SPEED_LASTS = 5, 10
-# A body seen in fewer frames, and in less than this share of the person's seen longest, is nobody.
-_BRIEF_FRAMES, _BRIEF_SHARE = 11, 0.2
+# A body seen in fewer frames, and in less than this fraction of those of the person seen longest, is no person.
+_BRIEF_FRAMES, _BRIEF_FRACTION = 11, 0.2
 # Joints jitter from frame to frame; what is left after a mean over so many frames is movement.
 _SMOOTH_FRAMES = 9
 
@@ -140,7 +140,7 @@ def _likeness(before: _Track, after: list[_Track], *, certain: bool) -> NDArray[
 
 def _without_brief(tracks: list[_Track]) -> list[_Track]:
     longest = max((len(track.frames) for track in tracks), default=0)
-    return [track for track in tracks if len(track.frames) >= min(_BRIEF_FRAMES, _BRIEF_SHARE * longest)]
+    return [track for track in tracks if len(track.frames) >= min(_BRIEF_FRAMES, _BRIEF_FRACTION * longest)]
 
 
 def _movement(frames: dict[int, Joints]) -> tuple[float, int]:

@@ -64,7 +64,7 @@ class FrameReader(Protocol):
         ...
 
     def images(self, indices: Indices) -> Iterator[Array]:
-        """The same one by one, each as it is decoded, so that large originals never pile up."""
+        """The same one by one, each as it is decoded, so that only one is in memory."""
         ...
 
 
@@ -178,7 +178,7 @@ def _open_file(cell: Cell, spec: ModalitySpec) -> FrameReader:
     path, suffix = cell.path, cell.path.suffix.lower()
     if suffix in (".mat", ".npy"):
         array = read_npy(path) if suffix == ".npy" else read_mat(path)
-        if suffix == ".mat" and spec.kind in ("frames", "joints"):
+        if suffix == ".mat" and spec.kind in ("frames", "joints") and array.ndim:
             array = np.moveaxis(array, -1, 0)
         return ArrayReader(as_kind(array, spec, path), spec.fps)
     if spec.kind == "frames":

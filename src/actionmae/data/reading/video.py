@@ -1,4 +1,4 @@
-"""Video files in: whatever FFmpeg reads, and a short way to single frames of the files that `prepare` writes. No torch.
+"""The frames of video files: through FFmpeg, or directly where each frame is an image of its own. No torch.
 
 Shapes: n frames, h w pixels, c channels.
 """
@@ -36,15 +36,15 @@ _CONTAINERS = {
     "protocol_whitelist": "file",
 }
 _LIMITS = {"max_pixels": str(MOST_PIXELS)}
-# A header may count a frame or two wrongly; a recording that lacks more than this share was cut off.
+# A header may be wrong by a frame or two; a file with less than this fraction of the frames it claims was cut off.
 _TRUNCATED_BELOW = 0.9
 
 
 class VideoReader:
     """The frames of one video file.
 
-    The number of frames does not rest on the header. Where each frame is an image of its own (see `avi_frames`) the
-    index's entries count, otherwise the packets, all of which are passed (without decoding) when the file is opened.
+    Frames are counted, as headers are often wrong: the entries of the index where each frame is an image of its own
+    (see `avi_frames`), otherwise the packets, which are all read, but not decoded, when the file is opened.
 
     Args:
         path: The file.
@@ -55,8 +55,8 @@ class VideoReader:
     Attributes:
         num_frames: Frames in the file, at least 1.
         fps: Frames per second, or None if the file does not say.
-        size: Height and width in pixels, as stored; the frames of a video that is to be shown turned are turned.
-        direct: True where any frame is read alone, without passing the others.
+        size: Height and width in pixels, as stored; a video with a rotation mark gives rotated frames.
+        direct: True where any frame is read alone, without reading the others.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -118,7 +118,7 @@ class VideoReader:
         return np.stack(images)
 
     def _images_at(self, wanted: list[int]) -> Iterator[Frame]:
-        """The wanted frames in order; ends early or raises where the file is broken."""
+        """The wanted frames in order; stops or raises where the file is broken."""
         done = 0
         if self._images is not None:
             for pixels in self._images.read(wanted):
@@ -165,7 +165,7 @@ class VideoReader:
             raise ValueError(f"video {self._path} is cut off after frame {last}: copy or convert it again")
 
     def _decode(self, wanted: list[int]) -> Iterator[av.VideoFrame]:
-        """The wanted frames in order; ends early or raises where the file is broken."""
+        """The wanted frames in order; stops or raises where the file is broken."""
         with self._open() as container:
             delay = container.streams.video[0].codec_context.codec.capabilities & Capabilities.delay
             decode = self._decode_keys if self._all_keys and not delay else self._decode_all
@@ -207,7 +207,7 @@ class VideoReader:
         image: Frame = frame.to_ndarray(format="gray16le" if ranged else _FORMATS[self._value])
         if ranged:
             image = eight_bits(image, self._value_range)
-        if turns := round(frame.rotation / 90):  # a telephone held upright records lying images, and says so
+        if turns := round(frame.rotation / 90):  # phones held upright store landscape images with a rotation mark
             image = np.ascontiguousarray(np.rot90(image, turns))
         if image.ndim == 2:
             return image[:, :, None]

@@ -10,7 +10,7 @@ from actionmae.data.cell import Cell
 from actionmae.data.loading.dataset import ClipDataset
 from actionmae.data.manifest import ClipRow, read_manifest, write_manifest
 from actionmae.data.prepare.video_writer import write_gray_video
-from actionmae.data.reading.alignment import own_positions, strange_times, time_span
+from actionmae.data.reading.alignment import clock_mismatch, own_positions, time_span
 from actionmae.data.reading.readers import FrameReader, open_reader
 from helpers.rows import clip_row
 
@@ -100,7 +100,7 @@ def test_a_recording_that_covers_a_part_of_the_time_gives_its_nearest_frame(tmp_
     assert reader.num_frames == 30
     places = own_positions(reader, np.linspace(0, 1, 5)) * 30 - 0.5
     np.testing.assert_allclose(places, [0, 0, 15, 29, 29], atol=1e-9)
-    assert strange_times({"ir": reader}) == "ir has frames from 0.48 to 1.48 s only of the clip's 0.00–2.00 s"
+    assert clock_mismatch({"ir": reader}) == "ir has frames from 0.48 to 1.48 s only of the clip's 0.00–2.00 s"
 
 
 def test_different_times_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -109,8 +109,8 @@ def test_different_times_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixtu
         "its recordings show different times (ir -0.02–3.98 s, left 1.29–5.29 s, inertial 0.49–4.50 s): write one into "
         "their cells, as #1.29s-3.98s"
     )
-    assert strange_times(readers_of(row)) == expected
-    assert strange_times(readers_of(write(tmp_path, WINDOW))) == ""
+    assert clock_mismatch(readers_of(row)) == expected
+    assert clock_mismatch(readers_of(write(tmp_path, WINDOW))) == ""
     dataset = ClipDataset([row, row], ("x",), SPECS, train=False)
     dataset.__getitems__([0, 1])
     assert [record.message for record in caplog.records] == [
@@ -122,7 +122,7 @@ def test_clocks_that_never_meet_are_refused(tmp_path: Path) -> None:
     write_gray_video(tmp_path / "a.avi", clock_frames(np.arange(30.0)), 30.0)
     readers = {name: open_reader(tmp_path / f"a.avi@{start}s", SPECS[name]) for name, start in (("ir", 0), ("left", 9))}
     with pytest.raises(ValueError, match=r"left begins at 8\.983 s, after ir ended at 0\.983 s: their clocks"):
-        strange_times(readers)
+        clock_mismatch(readers)
 
 
 def test_cells_with_clocks_survive_the_manifest(row: ClipRow, tmp_path: Path) -> None:
