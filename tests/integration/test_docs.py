@@ -134,7 +134,7 @@ def test_the_command_line_page_knows_every_argument(verb: str) -> None:
     )
     written = {
         name.removeprefix("--")
-        for name in re.findall(r"`(--\w+|layout|root|models?|manifest|inputs|runs)`", sections[verb])
+        for name in re.findall(r"`(--\w+|layout|root|models?|manifest|inputs|runs|name)`", sections[verb])
     }
     taken = {line.split()[1].removeprefix("--") for line in arguments().splitlines() if line.startswith(f"{verb} ")}
     top = {name for name in taken if "." not in name}

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from actionmae.cli.arguments import parse, sentence, summary
 from actionmae.cli.calibrate import calibrate
-from actionmae.cli.deploy import export
+from actionmae.cli.deploy import export, push, stream
 from actionmae.cli.experiments import reproduce
 from actionmae.cli.join import join
 from actionmae.cli.models import demo, embed, evaluate, report, train
@@ -32,7 +32,9 @@ VERBS: dict[str, Callable[..., int | None]] = {
         report,
         predict,
         embed,
+        stream,
         export,
+        push,
         reproduce,
     )
 }
@@ -135,9 +137,9 @@ def _share_cores() -> None:
 
 def _print_anything() -> None:
     """A terminal that cannot show a character, such as Δ, gets a question mark instead of ending the verb."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+    for out in (sys.stdout, sys.stderr):
+        if isinstance(out, io.TextIOWrapper):
+            out.reconfigure(errors="replace")
 
 
 class _Stderr(logging.StreamHandler):  # type: ignore[type-arg]  # generic in the stubs only

@@ -19,3 +19,85 @@ def export(model: Path, *, out: Path) -> None:
     worst = max(config.parity, key=lambda name: config.parity[name])
     print(f"{out}: {len(config.graphs)} graphs")
     print(f"differs from PyTorch by {config.parity[worst]:.1e} at most (probability, from {worst})")
+
+
+def stream(
+    model: Path,
+    inputs: list[str],
+    *,
+    window: float,
+    stale_after: float | None = None,
+    every: float = 0.1,
+    fail: list[str] | None = None,
+    top: int = 3,
+    json: bool = False,
+    device: str = "cpu",
+    int8: bool = False,
+) -> None:
+    """Classify live sensors, or recordings played in real time, until all have ended or Ctrl-C.
+
+    Args:
+        model: Model folder, or a folder that export wrote.
+        inputs: modality=source each; a source is a camera (0, 1, …), an address (rtsp://…), or a recording.
+        window: Seconds of the past that an answer is about: as long as the clips that the model was trained on.
+        stale_after: A sensor whose last frame is older counts as missing; default: a quarter of the window.
+        every: Seconds from one answer to the next.
+        fail: Sensors that are to fail, and when, as in depth@2s-5s.
+        top: How many classes to show.
+        json: One line of JSON an answer, also on a terminal.
+        device: cpu, cuda, …; an export runs on the CPU.
+        int8: Use an export's 8-bit convolutions.
+    """
+    import json as json_format
+    import sys
+
+    from actionmae.cli.clips import recordings
+    from actionmae.cli.live_view import show_live
+    from actionmae.inference.stream import StreamPredictor
+    from actionmae.inference.stream_run import Outage, run_stream
+    from actionmae.inference.stream_sources import Source, WallClock, open_source
+
+    words = recordings(inputs)
+    predictor = StreamPredictor.load(model, window_seconds=window, stale_after=stale_after, device=device, int8=int8)
+    outages = [Outage.parse(text, list(words)) for text in fail or ()]
+    specs = predictor.model.modalities
+    clock = WallClock()
+    sources: dict[str, Source] = {
+        name: open_source(word, specs[specs.index(name)], clock) for name, word in words.items()
+    }
+    answers = run_stream(predictor, sources, clock, every=every, outages=outages, top=top)
+    if sys.stdout.isatty() and not json:
+        show_live(answers)
+        return
+    for answer in answers:
+        print(json_format.dumps(answer.to_dict(), ensure_ascii=False), flush=True)
+
+
+def push(
+    model: Path,
+    name: str,
+    *,
+    table: Path | None = None,
+    datasets: list[str] | None = None,
+    license: str | None = None,
+    private: bool = False,
+    endpoint: str | None = None,
+) -> None:
+    """Share a model folder on a model hub; needs the extra `hub` and `hf auth login`.
+
+    Args:
+        model: Model folder.
+        name: owner/name; made if it does not exist.
+        table: robustness.json with the results for the card; default: the one beside the model folder.
+        datasets: Names of the training data on the hub; default: that of the training's protocol.
+        license: As the hub names it, for example apache-2.0.
+        private: Whether a new repository is private.
+        endpoint: Address of another hub.
+    """
+    from actionmae.inference.hub import push_to_hub
+
+    print(
+        push_to_hub(
+            model, name, table=table, datasets=datasets or (), license=license, private=private, endpoint=endpoint
+        )
+    )

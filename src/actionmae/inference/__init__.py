@@ -1,4 +1,4 @@
-"""Using a trained model: no Lightning, no methods. Names are loaded when first used: `OnnxPredictor` needs no torch."""
+"""Using a trained model: no Lightning, no methods. Names are loaded when first used: an export needs no torch."""
 
 from typing import TYPE_CHECKING
 
@@ -8,9 +8,16 @@ if TYPE_CHECKING:
     from actionmae.inference.onnx_predictor import OnnxPredictor
     from actionmae.inference.prediction import Prediction
     from actionmae.inference.predictor import Predictor
+    from actionmae.inference.stream import StreamPredictor
 
-__all__ = ["OnnxPredictor", "Prediction", "Predictor"]
+__all__ = ["OnnxPredictor", "Prediction", "Predictor", "StreamPredictor"]
 
 __getattr__ = lazy_names(
-    __name__, {"OnnxPredictor": "onnx_predictor", "Prediction": "prediction", "Predictor": "predictor"}
+    __name__,
+    {
+        "OnnxPredictor": "onnx_predictor",
+        "Prediction": "prediction",
+        "Predictor": "predictor",
+        "StreamPredictor": "stream",
+    },
 )

@@ -144,6 +144,7 @@ def _write_graphs(model: SavedModel, folder: Path, progress: Callable[[str], Non
         token_width=width,
         supported_subsets=None if supported is None else [list(subset) for subset in supported],
         graphs=graphs,
+        calibration=None if model.calibration is None else model.calibration.to_dict(),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from actionmae.core.calibration import Calibration
 from actionmae.core.json_files import read_json
 from actionmae.core.modality import ModalitySet
 from actionmae.core.subsets import Subset, format_subset
@@ -34,6 +35,7 @@ class ExportConfig:
         token_width: C.
         supported_subsets: Slots of each subset that the model predicts for; None = all.
         graphs: File by part: each modality, and heads.
+        calibration: See `Calibration`; None = the model is not calibrated.
         int8: The same for the parts that also exist with 8-bit convolutions.
         sha256: Of every graph file.
         parity: By subset the largest difference of a probability between PyTorch and ONNX Runtime; "mixed" = a batch
@@ -47,6 +49,7 @@ class ExportConfig:
     token_width: int
     supported_subsets: list[list[int]] | None
     graphs: dict[str, str]
+    calibration: dict[str, Any] | None = None
     int8: dict[str, str] = field(default_factory=dict)
     sha256: dict[str, str] = field(default_factory=dict)
     parity: dict[str, float] = field(default_factory=dict)
@@ -94,6 +97,8 @@ class OnnxModel:
             raise ValueError(f"{folder} has no 8-bit graphs: export it again with --int8 true and --manifest")
         self.modalities = ModalitySet.from_list(self.config.modalities)
         self.classes = tuple(self.config.classes)
+        calibration = self.config.calibration
+        self.calibration = None if calibration is None else Calibration.from_dict(calibration)
         graphs = self.config.graphs | (self.config.int8 if int8 else {})
         self._sessions = {part: self._open(file, threads) for part, file in graphs.items()}
 

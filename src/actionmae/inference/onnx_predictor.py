@@ -2,13 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from actionmae.core.calibration import Calibration
+from actionmae.core.modality import ModalitySet
+from actionmae.core.subsets import format_subset
 from actionmae.inference.onnx_model import OnnxModel, StoredClips
 from actionmae.inference.prediction import Prediction
 from actionmae.inference.read_stored import Source, read_stored
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """What turns logits into an answer."""
+
+    modalities: ModalitySet
+    classes: tuple[str, ...]
+    calibration: Calibration | None
 
 
 class OnnxPredictor:
@@ -82,14 +95,25 @@ def join(clips: Sequence[StoredClips]) -> StoredClips:
     )
 
 
-def answer(logits: NDArray[np.float32], model: OnnxModel, given: Sequence[str], *, top: int) -> Prediction:
-    """The prediction that logits [K] of one clip mean."""
+def answer(logits: NDArray[np.float32], model: Answering, given: Sequence[str], *, top: int) -> Prediction:
+    """The prediction that logits [K] of one clip mean.
+
+    Args:
+        logits: Of the model's classes.
+        model: Whose names and calibration count.
+        given: Those that were used.
+        top: How many classes to return.
+    """
+    names = model.modalities.names
+    if model.calibration is not None:
+        subset = tuple(slot for slot, name in enumerate(names) if name in given)
+        logits = logits / np.float32(model.calibration.temperature(format_subset(subset, model.modalities)))
     powers = np.exp(logits - logits.max())
     probabilities = powers / powers.sum()
     best = np.argsort(-probabilities, kind="stable")[:top].tolist()
     return Prediction(
         classes=tuple(model.classes[index] for index in best),
         probabilities=tuple(float(probabilities[index]) for index in best),
-        available=tuple(name for name in model.modalities.names if name in given),
-        missing=tuple(name for name in model.modalities.names if name not in given),
+        available=tuple(name for name in names if name in given),
+        missing=tuple(name for name in names if name not in given),
     )

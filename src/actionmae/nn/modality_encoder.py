@@ -1,6 +1,6 @@
 """One modality: its encoder (Eq. 1), then the time transformer (Eq. 2–4): a clip → frame features → its token z.
 
-Legend: R rows (clips that have this modality), T frame, C embed_dim.
+Legend: R rows (clips that have this modality), T frame, C embed_dim; frames is T, or 1 of an encoder of whole clips.
 """
 
 from jaxtyping import Bool, Float
@@ -40,14 +40,14 @@ class ModalityEncoder(nn.Module):
         *,
         frame_available: Bool[Tensor, "R T"] | None = None,
         person_available: Bool[Tensor, "R T P"] | None = None,
-    ) -> Float[Tensor, "R T C"]:
+    ) -> Float[Tensor, "R frames C"]:
         """Eq. 1. Features of every frame, zero where it does not exist; of a whole-clip encoder [R, 1, C]."""
         masks = {} if person_available is None else {"person_available": person_available}
         features: Tensor = self.space(clip, frame_available=frame_available, **masks)
         return features if self.time is not None else features[:, None]
 
     def encode_time(
-        self, features: Float[Tensor, "R T C"], *, frame_available: Bool[Tensor, "R T"] | None = None
+        self, features: Float[Tensor, "R frames C"], *, frame_available: Bool[Tensor, "R T"] | None = None
     ) -> Float[Tensor, "R C"]:
         """Eq. 2–4. The token of each clip from its frame features."""
         if self.time is None:

@@ -146,13 +146,20 @@ def test_without_torch(folder: Path, exported: Path) -> None:
         f"predictor = OnnxPredictor.load({str(exported)!r})\n"
         "clip = {'sound': rng.normal(size=(8, 5)).astype('float32')}\n"
         "print(json.dumps(predictor.predict(top=3, **clip).to_dict()))\n"
+        "from actionmae.inference import StreamPredictor\n"
+        f"stream = StreamPredictor.load({str(exported)!r}, window_seconds=2.0)\n"
+        "for at, frame in enumerate(clip['sound']):\n"
+        "    stream.push('sound', frame, (at + 0.5) / 4)\n"
+        "print(json.dumps(stream.predict(2.0, top=3).prediction.to_dict()))\n"
     )
     clip = {"sound": np.random.default_rng(0).normal(size=(8, 5)).astype(np.float32)}
     expected = Predictor.load(folder).predict(top=3, **clip).to_dict()
-    found = json.loads(printed)
-    assert [each["name"] for each in found["classes"]] == [each["name"] for each in expected["classes"]]
-    for one, other in zip(found["classes"], expected["classes"], strict=True):
-        assert one["probability"] == pytest.approx(other["probability"], abs=1e-4)
+    for line in printed.splitlines():
+        found = json.loads(line)
+        assert [each["name"] for each in found["classes"]] == [each["name"] for each in expected["classes"]]
+        for one, other in zip(found["classes"], expected["classes"], strict=True):
+            assert one["probability"] == pytest.approx(other["probability"], abs=1e-4)
+    assert len(printed.splitlines()) == 2, "from the recording and as a stream"
 
 
 def test_another_model_s_graphs_are_refused(folder: Path, exported: Path, tmp_path: Path, monkeypatch: Any) -> None:

@@ -1,0 +1,309 @@
+"""Live sensors → a class at any moment: frames are encoded once, when they arrive, and kept while the window slides.
+
+A window is sampled as a recording is: the frames nearest to the centres of T equal parts. So the answer about the last
+`window_seconds` is the one that a file of these seconds gets. No torch here.
+
+Shapes: M modality, T frame, C token, K classes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from actionmae.core.calibration import Calibration
+from actionmae.core.modality import ModalitySet, ModalitySpec
+from actionmae.core.subsets import Subset
+from actionmae.data.loading.sampling import frame_indices, sample_positions, window_indices
+from actionmae.data.reading.arrays import as_kind
+from actionmae.inference.onnx_model import HEADS, StoredClips
+from actionmae.inference.onnx_predictor import answer
+from actionmae.inference.prediction import Prediction
+from actionmae.inference.read_stored import region_of, stored_clips
+from actionmae.inference.stream_buffer import SensorBuffer, SensorClock
+
+State = Literal["live", "stale", "silent"]
+"""Gives frames; gave frames, the last is too old; has not given any."""
+
+_CAPACITY = 512
+"""Frames of one sensor that are kept at most (samples of a signal: for each of them a window's length)."""
+
+
+@runtime_checkable
+class StreamModel(Protocol):
+    """What a `StreamPredictor` needs of a model.
+
+    Attributes:
+        modalities: In slot order.
+        classes: In the order of the logits.
+        supported_subsets: Which it predicts from; None = all.
+        calibration: How sure it may be; None = unknown.
+        token_width: C.
+    """
+
+    modalities: ModalitySet
+    classes: tuple[str, ...]
+    supported_subsets: tuple[Subset, ...] | None
+    calibration: Calibration | None
+    token_width: int
+
+    def keeps_features(self, name: str) -> bool:
+        """Whether a frame of this modality can be encoded alone; otherwise its window is encoded at every answer."""
+        ...
+
+    def encode_frame(self, name: str, frame: NDArray[Any]) -> Any:
+        """Features of one stored frame."""
+        ...
+
+    def encode_features(
+        self, name: str, features: list[Any], frame_available: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        """Token [C] of T frames' features."""
+        ...
+
+    def encode_clip(self, name: str, clip: StoredClips) -> NDArray[np.float32]:
+        """Token [C] of one stored clip."""
+        ...
+
+    def logits(self, tokens: NDArray[np.float32], visible: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """[K] from tokens [M, C] and which of them exist [M]."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class SensorState:
+    """One sensor at the moment of an answer.
+
+    Attributes:
+        state: live, stale or silent.
+        age: Seconds since its last frame; None = there was none.
+        fps: Frames (samples) per second, the median of what is kept; None with fewer than 2.
+        late: Frames that were too late to be kept.
+        duplicates: Frames with a stamp that was there already.
+        out_of_order: Frames that came after a later one.
+        restarts: How often its clock has jumped back for good.
+        drift: Seconds by which its clock has moved against the caller's, where arrivals are told.
+    """
+
+    state: State
+    age: float | None
+    fps: float | None
+    late: int
+    duplicates: int
+    out_of_order: int
+    restarts: int
+    drift: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamAnswer:
+    """What the model says about the window that ends at a moment.
+
+    Attributes:
+        time: The moment, seconds on the caller's clock.
+        prediction: None if no sensor is live, or the model does not predict from those that are.
+        state: ok, no sensor, or unsupported.
+        sensors: By modality.
+    """
+
+    time: float
+    prediction: Prediction | None
+    state: Literal["ok", "no sensor", "unsupported"]
+    sensors: Mapping[str, SensorState]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        said = {} if self.prediction is None else self.prediction.to_dict()
+        sensors = {name: asdict(state) for name, state in self.sensors.items()}
+        return {"time": self.time, "state": self.state, **said, "sensors": sensors}
+
+
+class StreamPredictor:
+    """Classify the last seconds of whatever sensors are live. Not for several threads at once.
+
+    Args:
+        model: See `load`.
+        window_seconds: How much of the past an answer is about; as long as the clips that the model was trained on.
+        stale_after: A sensor whose last frame is older counts as missing, until it gives another; so does every part
+            of the window that has no frame within this time. None = a quarter of the window.
+
+    Raises:
+        ValueError: If a number is not above 0.
+    """
+
+    def __init__(self, model: StreamModel, *, window_seconds: float, stale_after: float | None = None) -> None:
+        stale_after = window_seconds / 4 if stale_after is None else stale_after
+        for what, value in (("window_seconds", window_seconds), ("stale_after", stale_after)):
+            if not 0 < value < float("inf"):
+                raise ValueError(f"{what} is {value}: give seconds above 0")
+        self.model = model
+        self.window_seconds, self.stale_after = window_seconds, stale_after
+        self._buffers = {
+            spec.name: SensorBuffer(
+                seconds=window_seconds + 2 * stale_after,
+                capacity=_CAPACITY * (spec.shape[1] if spec.kind == "signal" else 1),
+            )
+            for spec in model.modalities
+        }
+        self._clocks = {name: SensorClock() for name in self._buffers}
+        self._positions = {spec.name: sample_positions(spec.num_frames, spec.num_frames) for spec in model.modalities}
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | Path,
+        *,
+        window_seconds: float,
+        stale_after: float | None = None,
+        device: str = "cpu",
+        int8: bool = False,
+    ) -> "StreamPredictor":
+        """Read a model folder, or an export (which needs no torch).
+
+        Args:
+            folder: Of either kind.
+            window_seconds: See the class.
+            stale_after: See the class.
+            device: For a model folder: cpu, cuda, …
+            int8: For an export: use its 8-bit convolutions.
+        """
+        model = load_stream_model(Path(folder), device=device, int8=int8)
+        return cls(model, window_seconds=window_seconds, stale_after=stale_after)
+
+    def push(self, modality: str, frame: ArrayLike, timestamp: float, *, arrived: float | None = None) -> bool:
+        """Take a sensor's next frame, and encode it if it can be encoded alone.
+
+        Frames may come late or out of order. What is older than everything that is kept, or has a stamp that is there
+        already, is counted and left.
+
+        Args:
+            modality: Name.
+            frame: Image [h, w] or [h, w, c] uint8 or uint16; joints [J, 3] or [P, J, 3], NaN = absent person; one
+                sample [C] of a signal; features [C].
+            timestamp: Seconds on the clock that `predict` is asked by.
+            arrived: When the frame came, on that clock: the stamp is then one of the sensor's own clock, which is
+                followed as it drifts.
+
+        Returns:
+            Whether it was kept.
+
+        Raises:
+            ValueError: If the modality is unknown, the frame does not fit it, or a time is not finite.
+        """
+        spec = self.model.modalities[self.model.modalities.index(modality)]
+        stamp = self._clocks[modality].to_caller(timestamp, arrived)
+        if not self._buffers[modality].accepts(stamp):
+            return False
+        stored = _stored(np.asarray(frame), spec)
+        kept = self.model.encode_frame(modality, stored) if self.model.keeps_features(modality) else stored
+        self._buffers[modality].add(stamp, kept)
+        return True
+
+    def predict(self, now: float, *, top: int = 5) -> StreamAnswer:
+        """The answer about the window that ends at `now`.
+
+        Args:
+            now: Seconds, on the clock of the stamps.
+            top: How many classes to return.
+
+        Raises:
+            ValueError: If top is below 1.
+        """
+        if top < 1:
+            raise ValueError(f"top is {top}: give at least 1")
+        states = {name: self._state(name, now) for name in self._buffers}
+        names = self.model.modalities.names
+        every = {name: self._token(self.model.modalities[name], now) for name in names if states[name].state == "live"}
+        found = {name: token for name, token in every.items() if token is not None}
+        live = list(found)
+        subset = tuple(names.index(name) for name in live)
+        supported = self.model.supported_subsets
+        if not live or (supported is not None and subset not in supported):
+            return StreamAnswer(time=now, prediction=None, state="unsupported" if live else "no sensor", sensors=states)
+        tokens = np.zeros((len(names), self.model.token_width), dtype=np.float32)
+        for name, token in found.items():
+            tokens[names.index(name)] = token
+        visible = np.array([name in live for name in names])
+        said = answer(self.model.logits(tokens, visible), self.model, live, top=top)
+        return StreamAnswer(time=now, prediction=said, state="ok", sensors=states)
+
+    def _state(self, name: str, now: float) -> SensorState:
+        buffer = self._buffers[name]
+        buffer.drop_before(now - self.window_seconds - 2 * self.stale_after)
+        seen = buffer.stamps
+        past = seen[seen <= now + self.stale_after]
+        state: State = "live" if len(past) and now - past[-1] <= self.stale_after else "stale"
+        if not len(past):
+            state = "silent"
+        gaps = np.diff(seen)
+        return SensorState(
+            state=state,
+            age=float(now - past[-1]) if len(past) else None,
+            fps=float(1 / np.median(gaps)) if len(gaps) else None,
+            late=buffer.late,
+            duplicates=buffer.duplicates,
+            out_of_order=buffer.out_of_order,
+            restarts=buffer.restarts,
+            drift=self._clocks[name].drift,
+        )
+
+    def _token(self, spec: ModalitySpec, now: float) -> NDArray[np.float32] | None:
+        """The token of a live sensor, or None if nobody is in its sight."""
+        buffer = self._buffers[spec.name]
+        stamps = buffer.stamps
+        moments = now - self.window_seconds + self._positions[spec.name] * self.window_seconds
+        places = (np.interp(moments, stamps, np.arange(len(stamps))) + 0.5) / len(stamps)
+        nearest = frame_indices(places, len(stamps))
+        # Where the grid is coarser than the limit, a live sensor still has its last frame.
+        limit = max(self.stale_after, self.window_seconds / spec.num_frames)
+        available = np.abs(stamps[nearest] - moments) <= limit
+        if self.model.keeps_features(spec.name):
+            return self.model.encode_features(spec.name, buffer.items(nearest), available)
+        if spec.kind == "signal":
+            windows = window_indices(places, len(stamps), spec.shape[1])
+            samples = np.stack(buffer.items(windows.ravel())).reshape(*windows.shape, -1)
+            clip = stored_clips(np.ascontiguousarray(samples.swapaxes(1, 2), dtype=np.float32), spec)
+        else:
+            frames = np.stack(buffer.items(nearest))
+            if spec.kind == "joints" and np.isnan(frames).all():
+                frames = np.stack(buffer.items(np.arange(len(stamps))))
+                seen = np.flatnonzero(~np.isnan(frames).all(axis=(1, 2, 3)) & (stamps >= now - self.window_seconds))
+                if not len(seen):
+                    return None
+                frames = frames[seen[np.abs(seen[:, None] - nearest).argmin(axis=0)]]  # as a file is read
+            clip = stored_clips(frames, spec)
+        masked = StoredClips(
+            clip=clip.clip,
+            frame_available=clip.frame_available & available,
+            person_available=clip.person_available,
+        )
+        return self.model.encode_clip(spec.name, masked)
+
+
+def _stored(frame: NDArray[Any], spec: ModalitySpec) -> NDArray[Any]:
+    """One frame as the host stores it."""
+    if spec.kind == "joints" and bool((np.isnan(frame) | (frame == 0)).all()):
+        return np.full(spec.shape, np.nan, dtype=np.float32)  # nobody in sight is no error here
+    stored: NDArray[Any] = as_kind(frame[None], spec, f"the {spec.name} frame")[0]
+    return region_of(stored, spec) if spec.kind == "frames" else stored
+
+
+def load_stream_model(folder: Path, *, device: str = "cpu", int8: bool = False) -> StreamModel:
+    """The model of a model folder, or of an export, which needs no torch.
+
+    Raises:
+        FileNotFoundError: If the folder is neither.
+        ValueError: If it is damaged, or int8 is asked for and is not there.
+    """
+    if (folder / f"{HEADS}.onnx").is_file():
+        from actionmae.inference.stream_onnx import OnnxStreamModel
+
+        return OnnxStreamModel(folder, int8=int8)
+    if int8:
+        raise ValueError(f"{folder} is no export: 8-bit convolutions come with `actionmae export --int8 true`")
+    from actionmae.inference.stream_torch import TorchStreamModel
+
+    return TorchStreamModel.load(folder, device=device)
