@@ -71,5 +71,5 @@ utd-mhad: $(INSTALLED) ## Train and join every UTD-MHAD cell, three seeds; goes 
 	'$(BIN)/actionmae train --config configs/utd_mhad/$$0.yaml --run runs/utd_mhad/$$0/$$1 --engine.seed $$1 --engine.progress false --resume true || exit 255'
 	@set -e; cd runs/utd_mhad; for seed in 0 1 2; do \
 	../../$(BIN)/actionmae join D=depth/$$seed/model S=skeleton/$$seed/model A=inertial/$$seed/model --out late_fusion/$$seed/model; \
-	../../$(BIN)/actionmae evaluate --model late_fusion/$$seed/model --manifest ../../data/utd-person/manifest.csv \
+	../../$(BIN)/actionmae evaluate late_fusion/$$seed/model ../../data/utd-person/manifest.csv \
 	--protocol utd_mhad/cross-subject --out late_fusion/$$seed; done
