@@ -148,8 +148,8 @@ def index(root): return [ClipRow(sample="a", label="wave", files={"rgb": Cell(ro
             "'a' the label 'jump': it is none of CLASSES",
         ),
         (
-            "ROW = ClipRow(sample='a', label='wave')\nROW.files['rgb'] = 'a.avi'\ndef index(root): return [ROW], []",
-            "gives rgb of 'a' as 'a.avi': give a Cell",
+            "ROW = ClipRow(sample='a', label='wave')\nROW.files['rgb'] = 5\ndef index(root): return [ROW], []",
+            "files of 'a': a recording is int: give a path",
         ),
     ],
 )

@@ -88,7 +88,7 @@ def check(
 
     Args:
         manifest: The CSV.
-        modalities: Only these; names, or mappings that define or change a modality; default: all columns.
+        modalities: Only these; names, or mappings that change or define a modality; default: all columns.
         workers: Processes.
         json: Print JSON.
     """
@@ -107,7 +107,7 @@ def show(
     model: Path | None = None,
     modalities: list[str | dict[str, Any]] | None = None,
 ) -> None:
-    """Draw clips as the network gets them: every frame after alignment and crop, with its number and time.
+    """Draw clips as the network gets them: every chosen frame, cropped and coloured, with its number and time.
 
     Args:
         inputs: A manifest and names of its samples, or modality=path, for example rgb=a.avi depth=a_depth/

@@ -46,12 +46,13 @@ class SeenModality:
     num_frames: int
 
 
-def as_seen(files: Mapping[str, Cell], modalities: ModalitySet) -> list[SeenModality]:
-    """Read a clip as evaluation does: aligned, uniform frames, centre crop, nothing random.
+def as_seen(files: Mapping[str, Cell], modalities: ModalitySet, sample: str = "clip") -> list[SeenModality]:
+    """Read a clip as evaluation does: uniform frames, centre crop, nothing random.
 
     Args:
         files: Recordings by modality, at least one of `modalities`; others are passed over.
         modalities: A model's, or those of a manifest.
+        sample: Its name, for messages.
 
     Returns:
         What exists, in the order of `modalities`.
@@ -64,7 +65,7 @@ def as_seen(files: Mapping[str, Cell], modalities: ModalitySet) -> list[SeenModa
     if not readers:
         raise ValueError(f"the clip has none of {', '.join(modalities.names)}: give at least one recording")
     opened = {name: noting.reader for name, noting in readers.items()}
-    batch = transform(collate([read_sample("clip", opened, modalities)]), modalities)
+    batch = transform(collate([read_sample(sample, opened, modalities)]), modalities)
     return [
         _seen(modalities[name], str(files[name]), noting, batch.clips[name][0], batch.frame_available.get(name))
         for name, noting in readers.items()

@@ -14,7 +14,7 @@ from actionmae.inference.contact_sheet import contact_sheet
 
 
 def show_clips(rows: Sequence[ClipRow], modalities: ModalitySet, out: Path) -> None:
-    """Draw clips after alignment, frame choice, crop and evaluation transform, one below the other.
+    """Draw clips after choice of frames, crop and evaluation transform, one below the other.
 
     Args:
         rows: The clips, at least one.
@@ -31,6 +31,6 @@ def show_clips(rows: Sequence[ClipRow], modalities: ModalitySet, out: Path) -> N
     for row in rows:
         title = f"{row.sample}: {row.label}" if row.label else row.sample
         missing = [name for name in modalities.names if name not in row.files]
-        pictures.append(contact_sheet(title, as_seen(row.files, modalities), missing))
+        pictures.append(contact_sheet(title, as_seen(row.files, modalities, row.sample), missing))
     with atomic_write(out) as unfinished:
         Image.fromarray(np.concatenate(pictures)).save(unfinished, format="png")

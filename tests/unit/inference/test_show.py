@@ -10,6 +10,7 @@ from PIL import Image
 from actionmae.cli import main
 from actionmae.core.modality import ModalitySet
 from actionmae.data.cell import Cell
+from actionmae.data.cell_text import parse_cell
 from actionmae.data.prepare.video_writer import write_color_video
 from actionmae.inference.as_seen import as_seen
 from actionmae.inference.bones import bones
@@ -31,9 +32,9 @@ def clip(tmp_path: Path) -> dict[str, Cell]:
     np.save(tmp_path / "depth.npy", np.full((20, 24, 24), 2000, np.uint16))
     np.save(tmp_path / "inertial.npy", np.tile(np.arange(100.0)[:, None], (1, 6)))
     return {
-        "rgb": Cell.parse("rgb.avi@0s", tmp_path),
-        "depth": Cell.parse("depth.npy", tmp_path),
-        "inertial": Cell.parse("inertial.npy@1s+50fps", tmp_path),
+        "rgb": parse_cell("rgb.avi@0s", tmp_path),
+        "depth": parse_cell("depth.npy", tmp_path),
+        "inertial": parse_cell("inertial.npy@1s+50fps", tmp_path),
     }
 
 
@@ -42,7 +43,7 @@ def test_frames_numbers_and_times_are_those_of_the_network(clip: dict[str, Cell]
     assert (rgb.on_clock, depth.on_clock, inertial.on_clock) == (True, False, True)
     assert rgb.seconds is not None
     assert inertial.seconds is not None
-    np.testing.assert_allclose(rgb.seconds, [1.2, 1.7, 2.2, 2.7], atol=0.06)  # the clip lasts from 1 s to 3 s
+    np.testing.assert_allclose(rgb.seconds, [0.3, 1.1, 1.8, 2.6], atol=0.01)  # the middles of four parts of 3 s
     np.testing.assert_array_equal(rgb.frames, np.rint(10 * rgb.seconds))
     red = rgb.clip[:, 0].mean(axis=(1, 2)) * 0.229 + 0.485
     np.testing.assert_allclose(255 * red, 8 * rgb.frames, atol=4)

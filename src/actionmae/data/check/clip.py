@@ -16,7 +16,7 @@ from actionmae.data.reading.image_folder import ImageFolder
 from actionmae.data.reading.readers import FrameReader, frame_times, frames_of, open_reader
 
 _NOISE = 3
-"""Of 255: by so much a covered camera's pixels differ."""
+"""Largest difference, of 255, between the pixels of a covered camera."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class Length:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ClipFacts:
-    """What its files are like.
+    """What was found in a clip's files.
 
     Attributes:
         sample: Name.

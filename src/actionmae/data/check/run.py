@@ -1,4 +1,4 @@
-"""What would spoil a training, found before it: every file of a manifest is read once. No torch."""
+"""Finds what would spoil a training before it begins: every file of a manifest is read once. No torch."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.machinery import SourceFileLoader
@@ -10,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from actionmae.core.modality import resolve
-from actionmae.data.cell import Cell
+from actionmae.data.cell_text import as_cell
 from actionmae.data.layouts.protocol import SplitProtocol
 from actionmae.data.manifest import ClipRow
 
@@ -104,10 +105,10 @@ def _checked_row(path: Path, row: Any, classes: tuple[str, ...]) -> ClipRow:
         raise ValueError(f"index of layout {path} returns {row!r}: give a ClipRow whose facts are texts, {_HELP}")
     if row.label not in classes:
         raise ValueError(f"index of layout {path} gives {row.sample!r} the label {row.label!r}: it is none of CLASSES")
-    for name, cell in row.files.items():
-        if not isinstance(cell, Cell):
-            raise ValueError(f"index of layout {path} gives {name} of {row.sample!r} as {cell!r}: give a Cell, {_HELP}")
-    return row
+    try:
+        return dataclasses.replace(row, files={name: as_cell(file) for name, file in row.files.items()})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"index of layout {path}, files of {row.sample!r}: {error}") from error
 
 
 def _said(error: BaseException) -> str:

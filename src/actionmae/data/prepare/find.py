@@ -1,4 +1,4 @@
-"""Which clips there are to prepare: those of a layout, of one's own folders, or of a manifest. No torch."""
+"""Finds the clips to prepare: those of a layout, of one's own folders, or of a manifest. No torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from actionmae.core.choices import did_you_mean
 from actionmae.core.modality import ModalitySpec, modality_name, registered, resolve
-from actionmae.data.cell_text import as_cell
 from actionmae.data.layouts import LAYOUTS, load_layout
 from actionmae.data.manifest import ClipRow, read_manifest, why_not_writable
 from actionmae.data.natural_order import natural_key
@@ -54,11 +53,12 @@ def find_clips(
         root: The raw recordings.
         modalities: Only these; empty = all.
         crop: "none" or "person".
-        remembered: Modalities as an earlier run prepared them, by name; the layout and `modalities` go before.
+        remembered: Modalities as an earlier run prepared them, by name; what the layout or `modalities` say has
+            precedence.
 
     Raises:
         FileNotFoundError: If `root` does not exist.
-        ValueError: If the layout is unknown, there are no clips, nobody has a wanted modality, or nothing can be
+        ValueError: If the layout is unknown, there are no clips, no clip has a wanted modality, or nothing can be
             cropped.
     """
     given = {modality_name(each): each for each in modalities}
@@ -116,8 +116,6 @@ def _index(layout: str, root: Path, names: Sequence[str]) -> _Found:
         )
     known = load_layout(layout)
     rows, unusable = known.index(root)
-    cells = [{name: as_cell(file) for name, file in row.files.items()} for row in rows]  # a user's layout gives paths
-    rows = [dataclasses.replace(row, files=files) for row, files in zip(rows, cells, strict=True)]
     return rows, unusable, known.classes, {name: resolve(spec) for name, spec in known.specs.items()}
 
 

@@ -1,4 +1,4 @@
-"""One clip's preparation, in whichever process: check, transcode, derive. No torch."""
+"""The preparation of one clip, in any process: check, transcode, derive. No torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from actionmae.data.reading.readers import FrameReader, frames_of, open_reader
 from actionmae.data.reading.video import VideoReader
 
 OUT_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-"""Errors that only writing gives, and that every further clip would give, too."""
+"""Errors of writing that every further clip would meet, too."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,9 +55,9 @@ class Job:
     flow: bool
 
     def is_done(self, files: dict[str, Cell], moment: float) -> bool:
-        """Whether these files, noted at that moment (seconds), are all that is wanted and nothing has changed since.
+        """Whether these files, noted at that moment (seconds), are all that is wanted, and nothing has changed since.
 
-        A file that was written must still be there, one that was not must be the one that was checked then.
+        A prepared file must still exist; a recording that was left where it is must be the one that was checked then.
         """
         wanted = set(self.row.files) | ({"flow"} if self.flow and "rgb" in self.row.files else set())
         if not wanted <= files.keys():
@@ -120,7 +120,7 @@ def _problem(job: Job, modality: str, error: Exception) -> Problem:
 
 
 def _lost(job: Job, modality: str, cell: Cell) -> list[Problem]:
-    """Images missing in the middle of a folder: the others are used, and whoever copied them is told."""
+    """Images that are missing in the middle of a folder; the others are used."""
     spec = job.specs[modality]
     lost = ImageFolder(cell, spec.value).lost if spec.kind == "frames" and cell.path.is_dir() else []
     reason = f"{cell} lacks {describe_lost(lost)}: copy it again; what is there was used"
@@ -142,7 +142,7 @@ def _prepare_file(job: Job, name: str, cell: Cell) -> Cell:
     reader = open_reader(cell, spec)
     find_box = job.crop.find if job.crop is not None and job.crop.crops(spec) else None
     if spec.kind == "frames" and job.transcode and not find_box and is_ready(reader, spec, job.short_side):
-        for _ in frames_of(reader):  # it stays where it is, but no frame of it is broken
+        for _ in frames_of(reader):  # it stays where it is; only make sure that every frame can be read
             pass
         return cell
     if spec.kind == "frames" and (job.transcode or find_box):
@@ -157,13 +157,13 @@ def _prepare_file(job: Job, name: str, cell: Cell) -> Cell:
 
 
 def _seconds(job: Job) -> float | None:
-    """How long the clip is by its first video that can be read; None = it has none."""
+    """Duration of the clip's first readable video; None = it has none."""
     for name, cell in job.row.files.items():
         if job.specs[name].kind != "frames" or not cell.path.is_file():
             continue
         try:
             reader = open_reader(cell, job.specs[name])
-        except (ValueError, OSError):  # is told in its own turn
+        except (ValueError, OSError):  # reported when its own turn comes
             continue
         if isinstance(reader, VideoReader) and reader.fps:
             return reader.num_frames / reader.fps

@@ -68,7 +68,7 @@ class Journal:
         for known in sorted(folder.glob("*.jsonl")):
             for line in known.read_bytes().split(b"\n"):
                 self._take(line)
-        self._file.write("\n")  # ends a line that a kill cut off
+        self._file.write("\n")  # in case a kill has cut off the last line
 
     def __enter__(self) -> Journal:
         return self
@@ -79,7 +79,7 @@ class Journal:
         self.close()
 
     def finished(self, sample: str) -> Entry | None:
-        """What is noted of a clip, or None; whether it still holds is not looked at."""
+        """What is noted of a clip, or None; whether that is still true is not checked."""
         return self._done.get(sample)
 
     def add(self, sample: str, files: Files) -> None:
@@ -94,7 +94,7 @@ class Journal:
         self._held.close()
 
     def _take(self, line: bytes) -> None:
-        """A line that is cut off, damaged or edited is no line: its clip is done again."""
+        """Take one line; one that is cut off, damaged or edited is ignored, so that its clip is done again."""
         try:
             noted = msgspec.json.decode(line, type=_Line)
             files = {name: parse_cell(cell, self._base) for name, cell in noted.files.items()}

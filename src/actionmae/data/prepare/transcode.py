@@ -33,7 +33,7 @@ def is_ready(reader: FrameReader, spec: ModalitySpec, short_side: int) -> bool:
 
 
 def is_current(target: Path, sources: Iterable[Path]) -> bool:
-    """Whether a file exists and none of those that it was made from has changed since; one that is gone has not."""
+    """Whether a file exists and none of its sources has changed since; a source that is gone has not."""
     if not target.exists():
         return False
     made = target.stat().st_mtime_ns
