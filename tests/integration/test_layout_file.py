@@ -149,7 +149,7 @@ def index(root): return [ClipRow(sample="a", label="wave", files={"rgb": Cell(ro
         ),
         (
             "ROW = ClipRow(sample='a', label='wave')\nROW.files['rgb'] = 5\ndef index(root): return [ROW], []",
-            "files of 'a': a recording is int: give a path",
+            "files of 'a': ",
         ),
     ],
 )
