@@ -33,6 +33,11 @@ class PaperTable:
         """In order of their first appearance."""
         return list(dict.fromkeys(column for row in self.rows.values() for column in row))
 
+    def reference(self, row: str) -> str:
+        """The row that a "gain" is the difference to: the one before, or the last one whose step was adopted."""
+        names = list(self.rows)
+        return names[names.index(row) - 1] if row.startswith("+") else [name for name in names if name[0] == "+"][-1]
+
     def to_text(self) -> str:
         """As a text table."""
         cells = [
@@ -68,9 +73,7 @@ def inconsistencies() -> list[str]:
 
 def _wrong_differences(table: PaperTable) -> Iterator[str]:
     """Every Δ, Δ̄ and gain, computed again."""
-    names = list(table.rows)
-    adopted = [name for name in names if name.startswith("+")]
-    for at, (name, row) in enumerate(table.rows.items()):
+    for name, row in table.rows.items():
         accuracy = {column: value for column, value in row.items() if column != "gain" and "Δ" not in column}
         full = max(accuracy, key=len)
         losses = [value - accuracy[full] for column, value in accuracy.items() if column != full]
@@ -78,8 +81,7 @@ def _wrong_differences(table: PaperTable) -> Iterator[str]:
         if losses:
             expected["Δ̄"] = sum(losses) / len(losses)
         if "gain" in row:
-            reference = names[at - 1] if name.startswith("+") else adopted[-1]
-            expected["gain"] = accuracy[full] - table.rows[reference][full]
+            expected["gain"] = accuracy[full] - table.rows[table.reference(name)][full]
         for column, value in expected.items():
             if column in row and abs(row[column] - value) > _ROUNDING:
                 yield f"Table {table.name}, {name}: {column} is printed {row[column]}, its rows give {value:.1f}"

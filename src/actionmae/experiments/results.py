@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from importlib import resources
 
 from actionmae.core.subsets import all_subsets, format_subset, parse_subset
-from actionmae.evaluation.grids import csv_grid, markdown_grid, text_grid
+from actionmae.evaluation.compare import bootstrap_top1
+from actionmae.evaluation.grids import csv_grid, markdown_grid, points, text_grid
 from actionmae.evaluation.scores import SubsetScores
 from actionmae.evaluation.table import RobustnessTable
 from actionmae.experiments.cells import Cells, NotRunError, table_data
@@ -78,7 +79,9 @@ def _figures(table: str, label: str, model: str, models: Models) -> Iterator[tup
         else:
             runs = models.scores(model)
             tables = [RobustnessTable.from_scores(scores) for scores in runs]
-            measured = lambda column: _spread(column, runs, tables, models.cells)  # noqa: E731
+            measured = lambda column: (  # noqa: E731
+                _gain(table, label, runs, models) if column == "gain" else _spread(column, runs, tables, models.cells)
+            )
             done = f"{len(runs)} of {models.seeds} seeds" if runs else "not trained yet"
             remark = "; ".join(text for text in (remark, done if len(runs) < models.seeds else "") if text)
     except NotRunError as error:
@@ -99,7 +102,7 @@ def _columns(table: str, label: str, train: str, protocol: str) -> Iterator[tupl
         return
     own = paper.rows.get(label) if paper is not None else None
     if own is not None:
-        yield from ((column, f"{value:.1f}") for column, value in own.items() if column != "gain")
+        yield from ((column, f"{value:.1f}") for column, value in own.items())
     else:
         yield from ((column, "") for column in ([train] if table == "1i" else [*_all(train), "Δ̄"]))
 
@@ -125,6 +128,21 @@ def _spread(column: str, runs: Sequence[SubsetScores], tables: Sequence[Robustne
         return "n/a" if runs else ""
     mean = f"{statistics.mean(given):.1f}"
     return mean if len(given) == 1 else f"{mean} ± {statistics.stdev(given):.1f}"
+
+
+def _gain(table: str, label: str, runs: Sequence[SubsetScores], models: Models) -> str:
+    """The difference to the row that the paper compares with, on the paper's test set; signed, mean over the seeds."""
+    paper = paper_tables()[table]
+    reference = rows_of(table)[paper.reference(label)]
+    (test,) = (models.cells.subset(column) for column in paper.rows[label] if column != "gain")
+    try:
+        others = models.scores(reference)
+    except NotRunError:
+        return "n/a"
+    if not runs or not others:
+        return ""
+    top1 = bootstrap_top1({"row": (runs, [test]), "reference": (others, [test])}, seed=0, draws=1)
+    return points(float(top1["row", test][0] - top1["reference", test][0]))
 
 
 def to_text(results: Sequence[TableResult], facts: Sequence[str]) -> str:
