@@ -16,6 +16,7 @@ from actionmae.data.cell import Cell
 from actionmae.data.layouts.completeness import Published
 from actionmae.data.layouts.ntu_names import CLASSES, PATTERN, SampleName, parse_name
 from actionmae.data.manifest import ClipRow
+from actionmae.data.utf8 import read_utf8
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ def find_samples(root: Path) -> Found:
     listed: set[str] = set()
     for path in _walk(root):
         if path.name.endswith(_MISSING_LISTS):
-            listed |= {line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()}
+            listed |= {line.strip() for line in read_utf8(path).splitlines()}
             continue
         try:
             entry = _recognise(path)

@@ -27,10 +27,13 @@ def as_kind(array: Array, spec: ModalitySpec, name: object) -> Array:
     Raises:
         ValueError: If the array does not fit the modality, has no frames, or NaN.
     """
-    if array.ndim == 0 or len(array) == 0:
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    if array.ndim == 0 or array.size == 0:
         raise ValueError(f"{name} has no frames: record or convert it again")
     if spec.kind == "frames":
         return _as_images(array, spec, name)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which is refused
+        array = array.astype(np.float32)
     if spec.kind == "joints":
         return _as_joints(array, spec, name)
     wanted = spec.shape[0]
@@ -40,7 +43,7 @@ def as_kind(array: Array, spec: ModalitySpec, name: object) -> Array:
             "the file is right"
         )
     _refuse_nan(array, spec, name)
-    return array.astype(np.float32)
+    return array
 
 
 def _as_images(array: Array, spec: ModalitySpec, name: object) -> Array:
@@ -76,7 +79,7 @@ def _as_joints(array: Array, spec: ModalitySpec, name: object) -> Array:
             f"{name} has shape {given}: {spec.name} needs (time, {joints}, 3) or (time, persons, {joints}, 3); "
             "change the modality's shape if the file is right"
         )
-    array = array[:, :persons].astype(np.float32)
+    array = array[:, :persons]
     absent = (np.isnan(array) | (array == 0)).all(axis=(2, 3))
     _refuse_nan(np.where(absent[:, :, None, None], 0, array), spec, name)
     if absent.all():

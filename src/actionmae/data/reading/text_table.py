@@ -47,7 +47,11 @@ class TextTable:
         self.num_rows, self._width = len(self._lines), len(self._split(self._lines[0]))
         if not header and notes and len(self._split(notes[-1])) == self._width:
             header = self._split(notes[-1])
-        self.names = tuple(header)
+        self.names = (first,) if header and self._width == 1 else tuple(header)
+        if header and len(self.names) != self._width:
+            raise ValueError(
+                f"{path} names {len(header)} columns and has {self._width} in its first line: separate them by commas"
+            )
         self.numeric = [at for at, cell in enumerate(self._split(self._lines[0])) if _is_number(cell)]
 
     def place(self, column: str) -> int:
@@ -98,9 +102,10 @@ class TextTable:
         if self._separator is None:
             return line.split()
         try:
-            return [cell.strip() for cell in next(csv.reader([line], delimiter=self._separator))]
+            cells = [cell.strip() for cell in next(csv.reader([line], delimiter=self._separator))]
         except csv.Error as error:
             raise ValueError(f"{self.path} is no table ({error}): separate its columns by commas or blanks") from error
+        return cells[:-1] if not cells[-1] else cells  # a separator at the end of the line
 
     def _number(self, cell: str) -> float:
         # Where semicolons separate the columns, commas separate the decimals.

@@ -107,6 +107,9 @@ def test_video_and_folder_are_told_apart(tmp_path: Path) -> None:
         (np.zeros((3, 2, 4, 3)), JOINTS, "holds no person in any frame: leave this cell"),
         (np.ones((3, 5)), SIGNAL, r"has shape \(3, 5\): inertial needs \(time, 6\)"),
         (np.full((3, 6), np.inf), SIGNAL, "has NaN or infinite values in frame 0"),
+        (np.full((3, 6), 1e300), SIGNAL, "has NaN or infinite values in frame 0"),
+        (np.full((3, 4, 3), 1e300), JOINTS, "has NaN or infinite values in frame 0"),
+        (np.zeros((3, 0, 8), np.int16), DEPTH, "has no frames: record or convert it again"),
         (np.ones((3, 6)), FEATURES, r"audio needs \(time, 5\)"),
         (np.ones((3, 8, 8, 2), np.uint8), resolve("rgb"), r"rgb needs \(time, height, width, 3\)"),
         (np.ones((3, 8, 8)), DEPTH, "is float64: depth needs uint16, depth in millimetres"),
@@ -142,3 +145,13 @@ def test_files_of_another_form_are_refused(tmp_path: Path) -> None:
         open_reader(_mat(tmp_path / "two.mat", a=np.ones(3), b=np.ones(3)), SIGNAL)
     with pytest.raises(ValueError, match="holds 0 numeric arrays: keep exactly one"):
         open_reader(_mat(tmp_path / "text.mat", a=np.array(["text"])), SIGNAL)
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_either_order_of_bytes_is_read(tmp_path: Path, order: str) -> None:
+    depth = np.arange(3 * 4 * 5, dtype=np.uint16).reshape(3, 4, 5)
+    np.save(tmp_path / "d.npy", depth.astype(f"{order}u2"))
+    with h5py.File(tmp_path / "d.mat", "w") as file:
+        file["a"] = depth.T.astype(f"{order}u2").transpose(0, 2, 1).copy()
+    np.testing.assert_array_equal(open_reader(tmp_path / "d.npy", DEPTH).read(range(3))[..., 0], depth)
+    assert open_reader(tmp_path / "d.mat", DEPTH).read([0]).dtype == np.uint16
