@@ -3,12 +3,14 @@
 from pathlib import Path
 
 
-def export(model: Path, *, out: Path) -> None:
+def export(model: Path, *, out: Path, int8: Path | None = None, protocol: str = "split") -> None:
     """Write a model as ONNX graphs that run without PyTorch; needs the extra `export`.
 
     Args:
         model: Model folder.
         out: The new folder; an older export there is replaced.
+        int8: Manifest: training clips calibrate encoders with 8-bit convolutions, test clips say what these cost.
+        protocol: Which clips are whose: "split" = the manifest's split column; otherwise a data set's rule.
     """
     from rich.console import Console
 
@@ -19,6 +21,23 @@ def export(model: Path, *, out: Path) -> None:
     worst = max(config.parity, key=lambda name: config.parity[name])
     print(f"{out}: {len(config.graphs)} graphs")
     print(f"differs from PyTorch by {config.parity[worst]:.1e} at most (probability, from {worst})")
+    if int8 is None:
+        return
+    from actionmae.data.manifest import read_manifest
+    from actionmae.data.splits import check_labels, rows_for_model, split_rows
+    from actionmae.inference.int8 import add_int8
+    from actionmae.nn.checkpoint import load_model
+
+    manifest, loaded = read_manifest(int8), load_model(model)
+    train, test = (
+        rows_for_model(manifest, split_rows(manifest, protocol=protocol, split=split), loaded.modalities)
+        for split in ("train", "test")
+    )
+    check_labels(test, loaded.classes)
+    costs = add_int8(out, loaded, train, test).int8_top1
+    print("top-1 of 8-bit convolutions, and of float:")
+    for name, (before, after) in costs.items():
+        print(f"  {name}: {after:.1f} ({before:.1f})")
 
 
 def stream(

@@ -37,6 +37,7 @@ class ExportConfig:
         graphs: File by part: each modality, and heads.
         calibration: See `Calibration`; None = the model is not calibrated.
         int8: The same for the parts that also exist with 8-bit convolutions.
+        int8_top1: By subset, top-1 in percent on test clips of the float graphs and of the 8-bit ones.
         sha256: Of every graph file.
         parity: By subset the largest difference of a probability between PyTorch and ONNX Runtime; "mixed" = a batch
             whose rows lack different modalities.
@@ -51,6 +52,7 @@ class ExportConfig:
     graphs: dict[str, str]
     calibration: dict[str, Any] | None = None
     int8: dict[str, str] = field(default_factory=dict)
+    int8_top1: dict[str, list[float]] = field(default_factory=dict)
     sha256: dict[str, str] = field(default_factory=dict)
     parity: dict[str, float] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -94,7 +96,7 @@ class OnnxModel:
         self.folder = Path(folder)
         self.config = read_export(self.folder)
         if int8 and not self.config.int8:
-            raise ValueError(f"{folder} has no 8-bit graphs: export it again with --int8 true and --manifest")
+            raise ValueError(f"{folder} has no 8-bit graphs: export it again with --int8 MANIFEST")
         self.modalities = ModalitySet.from_list(self.config.modalities)
         self.classes = tuple(self.config.classes)
         calibration = self.config.calibration

@@ -303,7 +303,7 @@ def load_stream_model(folder: Path, *, device: str = "cpu", int8: bool = False) 
 
         return OnnxStreamModel(folder, int8=int8)
     if int8:
-        raise ValueError(f"{folder} is no export: 8-bit convolutions come with `actionmae export --int8 true`")
+        raise ValueError(f"{folder} is no export: 8-bit convolutions come with `actionmae export --int8 MANIFEST`")
     from actionmae.inference.stream_torch import TorchStreamModel
 
     return TorchStreamModel.load(folder, device=device)
