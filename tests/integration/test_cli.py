@@ -13,6 +13,7 @@ import yaml
 
 from actionmae.cli import VERBS, main
 from actionmae.inference.evaluate import embed_clips, evaluate_model
+from actionmae.training.settings import TrainSettings
 from helpers.tiny_recordings import MODALITIES, write_recordings
 
 TINY = "embed_dim: 16, num_heads: 2, mlp_dim: 32, time_depth: 1, mae_depth: 1, fusion_depth: 1, action_mae: true"
@@ -77,6 +78,16 @@ def test_bare_flags_and_overrides(config: Path, run: Path, tmp_path: Path, capsy
     assert main(words) == 2
     assert "is finished: go on with --resume true" in capsys.readouterr().err
     assert main([*words, "--resume"]) == 0
+
+
+@pytest.mark.parametrize("method", [[], ["--method.name", "plain"]])
+def test_one_word_chooses_settings_for_small_data(manifest: Path, tmp_path: Path, method: list[str]) -> None:
+    words = ["train", "--config", "small", "--run", str(tmp_path / "run"), "--data.manifest", str(manifest)]
+    words += ["--data.modalities", json.dumps(MODALITIES), "--optim.epochs", "1", "--engine.progress", "false"]
+    assert main([*words, *method, "--device", "cpu"]) == 0
+    settings = TrainSettings.from_yaml(tmp_path / "run" / "config.yaml")
+    assert (settings.model.embed_dim, settings.optim.schedule) == (128, "cosine")
+    assert settings.method.name == ("plain" if method else "action_mae")
 
 
 def test_evaluate_prints_and_writes_the_table(

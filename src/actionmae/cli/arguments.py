@@ -61,6 +61,7 @@ def parse(verb: Callable[..., Any], words: list[str]) -> dict[str, Any]:
 
 def _method_name(words: list[str]) -> str:
     """Which training method the words or their settings file name: it decides which switches there are."""
+    from actionmae.core.settings_files import find_settings
     from actionmae.core.yaml_files import read_yaml
     from actionmae.training.settings import method_of
 
@@ -69,7 +70,7 @@ def _method_name(words: list[str]) -> str:
         flag, equals, value = word.partition("=")
         value = value if equals else (words[at + 1] if at + 1 < len(words) else "")
         if flag == "--config":
-            name = method_of(read_yaml(Path(value)))
+            name = method_of(read_yaml(find_settings(value)))
         elif flag in ("--method.name", "--method-name"):
             name = value
     return name

@@ -16,12 +16,19 @@ from actionmae.core.yaml_files import parse_yaml, read_yaml
 T = TypeVar("T")
 
 _MODE = "strict_yaml"
+_RECIPES = Path(__file__).parents[1] / "recipes"
 
 
 def new_parser(**options: Any) -> jsonargparse.ArgumentParser:
-    """A parser that raises `jsonargparse.ArgumentError` and reads `--config` and structured values strictly."""
+    """A parser that raises `jsonargparse.ArgumentError` and reads `--config` and structured values strictly.
+
+    Where the arguments have a `method.name`, its default is the method that is trained: what a file sets for another
+    method is left out.
+    """
     parser = jsonargparse.ArgumentParser(exit_on_error=False, parser_mode=_MODE, **options)
-    parser.add_argument("--config", action=_ConfigFile, help="YAML file with any of the arguments below")
+    parser.add_argument(
+        "--config", action=_ConfigFile, help="YAML file with any of the arguments below, or the name of a recipe: small"
+    )
     return parser
 
 
@@ -41,6 +48,24 @@ def load_settings(path: Path, kind: type[T]) -> T:
     return kind(**{name: value for name, value in vars(values).items() if name != "config"})
 
 
+def find_settings(name: Path | str) -> Path:
+    """A settings file, or the recipe of that name that is part of this package.
+
+    Raises:
+        FileNotFoundError: If there is neither.
+    """
+    path, recipes = Path(name), sorted(_RECIPES.glob("*.yaml"))
+    if path.exists() and not path.is_dir():
+        return path
+    recipe = _RECIPES / f"{name}.yaml"
+    if recipe not in recipes:
+        known = ", ".join(each.stem for each in recipes)
+        raise FileNotFoundError(
+            f"settings file {name} does not exist: give a YAML file, or the name of a recipe: {known}"
+        )
+    return recipe
+
+
 def wants_list(kind: Any) -> bool:
     """Whether a type hint is a list or tuple of any length, perhaps an optional one."""
     origin, inner = get_origin(kind), get_args(kind)
@@ -58,10 +83,18 @@ class _ConfigFile(jsonargparse.ActionConfigFile):  # type: ignore[name-defined, 
     """`--config`: its values take the place of the defaults."""
 
     def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
-        content = read_yaml(Path(values))
+        content = read_yaml(find_settings(values))
         if not isinstance(content, dict):
             raise ValueError(f"{values} holds no settings: write them as name: value")
+        _leave_out_other_method(parser, content)
         super().__call__(parser, cfg, json.dumps(_with_lists(content, list_arguments(parser))), option_string)
+
+
+def _leave_out_other_method(parser: jsonargparse.ArgumentParser, content: dict[str, Any]) -> None:
+    known = {action.dest: action.default for action in parser._actions}
+    method, trained = content.get("method"), known.get("method.name")
+    if trained is not None and isinstance(method, dict) and method.get("name", trained) != trained:
+        content["method"] = {key: method[key] for key in method if key != "name" and f"method.{key}" in known}
 
 
 def _with_lists(content: Mapping[str, Any], lists: set[str], prefix: str = "") -> dict[str, Any]:

@@ -17,6 +17,8 @@ class DataConfig:
         manifest: The CSV with one row per clip.
         modalities: Names, or mappings {name: depth, num_frames: 8, …} that change what the manifest's `modalities.yaml`
             or the registry says; their order is the model's. Empty = the manifest's own columns.
+        frame_size: Side in pixels of the network's square images, for all modalities of frames; None = each modality's
+            own.
         protocol: "split" = the manifest's split column; otherwise a data set's rule, as in utd_mhad/cross-subject.
         val_subjects: Training subjects held out for validation; none by default (the last epoch is the result).
         batch_size: Clips per process and forward pass (§4.1: 32).
@@ -31,6 +33,7 @@ class DataConfig:
 
     manifest: Path
     modalities: tuple[str | dict[str, Any], ...] = ()
+    frame_size: int | None = None
     protocol: str = "split"
     val_subjects: tuple[str | int, ...] = ()
     batch_size: int = 32
@@ -40,8 +43,8 @@ class DataConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "eval_batch_size"):
-            if getattr(self, name) < 1:
+        for name in ("batch_size", "eval_batch_size", "frame_size"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise ValueError(f"data.{name} is {getattr(self, name)}: give at least 1")
         if self.num_workers < 0:
             raise ValueError(f"data.num_workers is {self.num_workers}: give 0 or more")

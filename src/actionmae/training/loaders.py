@@ -4,6 +4,7 @@ The order of an epoch is a function of (seed, epoch), a clip's draws are a funct
 run sees what an uninterrupted one would have seen, with any number of workers.
 """
 
+import dataclasses
 import hashlib
 import json
 import logging
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch.utils.data import Sampler
 
-from actionmae.core.modality import ModalitySet
+from actionmae.core.modality import ModalitySet, ModalitySpec
 from actionmae.core.seeds import torch_generator
 from actionmae.data.loading.dataset import ClipDataset
 from actionmae.data.loading.loader import ClipLoader
@@ -66,6 +67,8 @@ def read_clips(config: DataConfig) -> TrainingClips:
     """
     manifest = read_manifest(config.manifest)
     modalities = ModalitySet(config.modalities or manifest.modalities, known=manifest.specs)
+    if config.frame_size is not None:
+        modalities = ModalitySet([_with_size(spec, config.frame_size) for spec in modalities])
     manifest.require(modalities.names)
     splits = split_manifest(manifest, config.protocol, [str(subject) for subject in config.val_subjects])
     parts = {part: usable_rows(getattr(splits, part), modalities.names) for part in ("train", "val", "test")}
@@ -101,6 +104,10 @@ def _warn_of_mirrors(clips: TrainingClips, config: DataConfig) -> None:
             sided[0],
             len(sided),
         )
+
+
+def _with_size(spec: ModalitySpec, side: int) -> ModalitySpec:
+    return dataclasses.replace(spec, shape=(spec.shape[0], side, side)) if spec.kind == "frames" else spec
 
 
 class EpochBatches(Sampler[list[int]]):

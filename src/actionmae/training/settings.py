@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from actionmae.core.devices import check_device
-from actionmae.core.settings_files import load_settings
+from actionmae.core.settings_files import find_settings, load_settings
 from actionmae.core.yaml_files import read_yaml
 from actionmae.methods.config import ActionMAEConfig, MethodConfig, config_class
 from actionmae.nn.config import ClassifierConfig
@@ -60,13 +60,14 @@ class TrainSettings:
 
     @classmethod
     def from_yaml(cls, path: Path | str) -> "TrainSettings":
-        """Read a file such as a recipe or a run's config.yaml; what it does not set has its default.
+        """Read a file such as a run's config.yaml, or a recipe by its name; what it does not set has its default.
 
         Raises:
             FileNotFoundError: If there is no such regular file.
             ValueError: In one sentence, if it is no YAML, or a setting is unknown, of another type or out of range.
         """
-        chosen = load_settings(Path(path), cls.with_method(method_of(read_yaml(Path(path)))))
+        file = find_settings(path)
+        chosen = load_settings(file, cls.with_method(method_of(read_yaml(file))))
         return cls(**{each.name: getattr(chosen, each.name) for each in dataclasses.fields(cls)})
 
     @classmethod

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from actionmae.core.settings_files import load_settings
+from actionmae.core.settings_files import find_settings, load_settings, new_parser
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,3 +82,35 @@ def test_only_a_regular_file_is_read(tmp_path: Path) -> None:
     for path in (tmp_path / "pipe", tmp_path / "nowhere", tmp_path):
         with pytest.raises(FileNotFoundError, match="does not exist"):
             load_settings(path, Outer)
+
+
+def test_a_recipe_of_the_package_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small").mkdir()
+    assert find_settings("small").read_text(encoding="utf-8").startswith("# For small data")
+    (tmp_path / "large").touch()
+    assert find_settings("large") == Path("large")
+    with pytest.raises(FileNotFoundError, match=r"settings file smal does not exist: .* the name of a recipe: small"):
+        find_settings("smal")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """How.
+
+    Attributes:
+        name: Which.
+        weight: How much.
+    """
+
+    name: str = "new"
+    weight: float = 1.0
+
+
+def test_what_a_file_sets_for_another_method_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text("method: {name: old, weight: 2, other: 3}", encoding="utf-8")
+    parser = new_parser()
+    parser.add_class_arguments(Method, "method")
+    parsed = parser.instantiate(parser.parse_args(["--config", str(path)]))
+    assert parsed["method"] == Method(name="new", weight=2.0)

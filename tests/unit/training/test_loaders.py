@@ -59,6 +59,16 @@ def test_modalities_default_to_the_manifests_and_missing_rates_are_counted(manif
     assert rates["sound"] == sum("sound" not in row.files for row in rows) / 12 > 0
 
 
+def test_frames_of_one_size(tmp_path: Path) -> None:
+    (tmp_path / "manifest.csv").write_text(
+        "sample,label,subject,camera,setup,split,rgb,inertial\nx,a,,,,train,r.avi,i.npy\n"
+    )
+    for name in ("r.avi", "i.npy"):
+        (tmp_path / name).touch()
+    clips = read_clips(DataConfig(manifest=tmp_path / "manifest.csv", frame_size=40))
+    assert [spec.shape for spec in clips.modalities] == [(3, 40, 40), ModalitySet(["inertial"])[0].shape]
+
+
 def test_clips_without_any_chosen_modality_are_left_out(manifest: Path) -> None:
     clips = read_clips(DataConfig(manifest=manifest, modalities=(MODALITIES[1],)))
     assert len(clips.splits.train) == sum(row.split == "train" for row in read_manifest(manifest).rows) * 2 // 3
@@ -118,6 +128,7 @@ def test_model_and_manifest_need_a_modality_in_common(manifest: Path) -> None:
     [
         ("batch_size", 0, "data.batch_size is 0: give at least 1"),
         ("eval_batch_size", 0, "data.eval_batch_size is 0"),
+        ("frame_size", 0, "data.frame_size is 0: give at least 1"),
         ("num_workers", -1, "data.num_workers is -1: give 0 or more"),
     ],
 )
