@@ -36,7 +36,7 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("page", ["predict"])
+@pytest.mark.parametrize("page", ["predict", "faults"])
 def test_the_blocks_of_a_page_run(rig: Path, page: str) -> None:
     text = (ROOT / f"docs/how_to/{page}.md").read_text(encoding="utf-8")
     for language, block in re.findall(r"^```(bash|python)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):

@@ -13,6 +13,7 @@ from actionmae.cli.arguments import parse, sentence, summary
 from actionmae.cli.calibrate import calibrate
 from actionmae.cli.deploy import export, push, stream
 from actionmae.cli.experiments import reproduce
+from actionmae.cli.faults import faults
 from actionmae.cli.join import join
 from actionmae.cli.models import demo, embed, evaluate, report, train
 from actionmae.cli.predict import predict
@@ -29,6 +30,7 @@ VERBS: dict[str, Callable[..., int | None]] = {
         join,
         calibrate,
         evaluate,
+        faults,
         report,
         predict,
         embed,

@@ -26,6 +26,7 @@ def predict(
     top: int = 5,
     why: bool = False,
     min_confidence: float = 0.0,
+    health: bool = False,
     window: float | None = None,
     stride: float | None = None,
     out: Path | None = None,
@@ -42,6 +43,7 @@ def predict(
         top: How many classes.
         why: Also say what each sensor says alone, and how much of the answer's probability goes without it.
         min_confidence: Below this probability the answer is "don't know".
+        health: Treat recordings that are recognisably broken as missing; the model must be calibrated.
         window: Seconds; slide over a long recording and tell what happens when.
         stride: Seconds from one window to the next; default: half a window.
         out: .jsonl or .csv for the answers.
@@ -56,7 +58,7 @@ def predict(
     files = _files(inputs)
     if out is not None:
         check_answers_path(out)
-    predictor = Predictor.load(model, device=device, min_confidence=min_confidence)
+    predictor = Predictor.load(model, device=device, min_confidence=min_confidence, health=health)
     many = files is None or any(CLIP in path for path in files.values())
     if window is not None or stride is not None:
         if window is None or files is None or many:

@@ -1,14 +1,17 @@
-"""A saved model learns on held-out clips how sure it may be; the temperatures go into its folder."""
+"""A saved model learns on held-out clips how sure it may be, and what healthy recordings look like."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from actionmae.core.devices import pick_device
+from actionmae.data.loading.dataset import ClipDataset
 from actionmae.data.manifest import read_manifest
 from actionmae.data.splits import check_labels, rows_for_model, split_rows
 from actionmae.evaluation.calibration import Reliability, fit_calibration, reliability
 from actionmae.inference.evaluate import command_line
+from actionmae.inference.health import learn_ranges
 from actionmae.inference.scoring import ClipScorer
 from actionmae.nn.checkpoint import load_model, read_config, save_model
 
@@ -25,7 +28,7 @@ def calibrate_model(
     batch_size: int = 32,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Reliability]:
-    """Fit a temperature for each subset by plain negative log-likelihood and store them in the model folder.
+    """Fit a temperature for each subset by plain negative log-likelihood; store them and the ranges of healthy clips.
 
     Args:
         folder: Model.
@@ -57,7 +60,9 @@ def calibrate_model(
     check_labels(rows, model.classes)
     scorer = ClipScorer(rows, model, batch_size=batch_size)
     scores = scorer(model, progress=None if progress is None else lambda clips: progress(clips, len(rows)))
-    model.calibration = fit_calibration(scores, min_clips=min_clips)
+    clips = ClipDataset(rows, model.classes, model.modalities, train=False)
+    healthy = learn_ranges(clips[at] for at in range(len(clips)))
+    model.calibration = replace(fit_calibration(scores, min_clips=min_clips), healthy=healthy)
     facts = {"manifest": str(manifest), "protocol": protocol, "split": split, "val_subjects": list(val_subjects)}
     facts |= {"command": command_line(), "date": datetime.now(UTC).isoformat(timespec="seconds")}
     provenance = read_config(folder).provenance | {"calibrated_on": facts}

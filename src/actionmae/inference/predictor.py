@@ -15,9 +15,11 @@ from torch import Tensor
 from actionmae.core.devices import pick_device
 from actionmae.core.subsets import format_subset
 from actionmae.data.loading.collate import ClipSample, collate
+from actionmae.data.reading.readers import FrameReader
 from actionmae.data.transforms.transform import transform
+from actionmae.inference.health import find_broken, require_ranges
 from actionmae.inference.prediction import Failure, Prediction
-from actionmae.inference.read_clip import Broken, Source, open_recordings, read_readable
+from actionmae.inference.read_clip import Broken, Source, open_recordings, read_readable, without
 from actionmae.inference.votes import cast_votes
 from actionmae.inference.windows import Window, slide
 from actionmae.nn.architectures import SavedModel
@@ -32,20 +34,27 @@ class Predictor:
     Args:
         model: In eval mode, on the device where it is to run.
         min_confidence: Below this probability an answer is not `sure`.
+        health: Treat recordings that are recognisably broken as missing.
 
     Raises:
-        ValueError: If min_confidence is no probability.
+        ValueError: If min_confidence is no probability, or the model does not know what healthy recordings look like.
     """
 
-    def __init__(self, model: SavedModel, *, min_confidence: float = 0.0) -> None:
+    def __init__(self, model: SavedModel, *, min_confidence: float = 0.0, health: bool = False) -> None:
         if not 0 <= min_confidence <= 1:
             raise ValueError(f"min_confidence is {min_confidence}: give a probability, 0–1")
         self.model = model.eval()
         self.min_confidence = min_confidence
+        self._healthy = require_ranges(model.calibration) if health else {}
 
     @classmethod
     def load(
-        cls, folder: str | Path, *, device: torch.device | str = "cpu", min_confidence: float = 0.0
+        cls,
+        folder: str | Path,
+        *,
+        device: torch.device | str = "cpu",
+        min_confidence: float = 0.0,
+        health: bool = False,
     ) -> "Predictor":
         """Read a model folder.
 
@@ -53,12 +62,14 @@ class Predictor:
             folder: The model folder.
             device: auto, cpu, cuda, cuda:1 (the second GPU) or mps.
             min_confidence: Below this probability an answer is not `sure`.
+            health: Treat recordings that are recognisably broken as missing.
 
         Raises:
             FileNotFoundError: If it is no model folder.
             ValueError: If it is damaged or newer than this code, or this machine has no such device.
         """
-        return cls(load_model(folder, device=pick_device(str(device))), min_confidence=min_confidence)
+        model = load_model(folder, device=pick_device(str(device)))
+        return cls(model, min_confidence=min_confidence, health=health)
 
     def predict(self, /, *, top: int = 5, **files: Source) -> Prediction:
         """Classify one clip. A recording that cannot be read counts as missing if others are left.
@@ -118,7 +129,7 @@ class Predictor:
     def predict_windows(
         self, files: Mapping[str, Source], *, window: float, stride: float, batch_size: int = 32
     ) -> list[tuple[Window, Prediction]]:
-        """Slide over one long recording; windows in which no sensor has a frame are left out.
+        """Slide over one long recording; windows from which nothing can be predicted are left out.
 
         Args:
             files: Path or array by modality.
@@ -133,12 +144,15 @@ class Predictor:
         readers, unopened = open_recordings("the recording", files, self.model.modalities, all_exist=True)
         left = slide(readers, window=window, stride=stride)
         found: list[tuple[Window, Prediction]] = []
+        failed: list[str] = []
         while group := list(islice(left, batch_size)):
-            read = [read_readable(f"{each.start:.2f} s", each.readers, self.model.modalities) for each in group]
-            for sample, _ in read:
-                self._require_supported(sample)
-            read = [(sample, unopened | unread) for sample, unread in read]
-            found += zip(group, self._answer(read, top=1, why=False), strict=True)
+            read = [(each, self._try_sample(each, unopened)) for each in group]
+            usable = [(each, sample) for each, sample in read if not isinstance(sample, Failure)]
+            answers = self._answer([sample for _, sample in usable], top=1, why=False)
+            found += zip((each for each, _ in usable), answers, strict=True)
+            failed += [sample.reason for _, sample in read if isinstance(sample, Failure)]
+        if not found:
+            raise ValueError(failed[0])
         return found
 
     def embed(self, /, **files: Source) -> dict[str, Float32[np.ndarray, " C"]]:
@@ -162,12 +176,25 @@ class Predictor:
         except (ValueError, OSError) as error:
             return Failure(reason=str(error))
 
+    def _try_sample(self, window: Window, unopened: Broken) -> Read | Failure:
+        try:
+            return self._sample(f"{window.start:.2f} s", window.readers, unopened)
+        except (ValueError, OSError) as error:
+            return Failure(reason=str(error))
+
     def _read(self, name: str, files: Mapping[str, Source], *, all_exist: bool = False) -> Read:
-        modalities = self.model.modalities
-        readers, unopened = open_recordings(name, files, modalities, all_exist=all_exist)
-        sample, unread = read_readable(name, readers, modalities)
+        readers, unopened = open_recordings(name, files, self.model.modalities, all_exist=all_exist)
+        return self._sample(name, readers, unopened)
+
+    def _sample(self, name: str, readers: Mapping[str, FrameReader], unopened: Broken) -> Read:
+        """What can be used of the readers, and why the rest cannot."""
+        sample, unread = read_readable(name, readers, self.model.modalities)
+        ill = find_broken(sample, self._healthy)
+        if len(ill) == len(sample.clips):
+            raise ValueError(f"no recording of {name} looks healthy: {next(iter(ill.items()))[1]}")
+        sample = without(sample, ill)
         self._require_supported(sample)
-        return sample, unopened | unread
+        return sample, unopened | unread | ill
 
     def _require_supported(self, sample: ClipSample) -> None:
         supported, names = self.model.supported_subsets, self.model.modalities.names

@@ -1,7 +1,8 @@
 """A clip's recordings → a sample; a broken recording becomes a missing one if others are left."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
+from dataclasses import replace
 
 from numpy.typing import ArrayLike
 
@@ -75,6 +76,16 @@ def read_readable(
             raise
     good = {name: reader for name, reader in readers.items() if name not in broken}
     return read_sample(sample, good, modalities), broken
+
+
+def without(sample: ClipSample, names: Container[str]) -> ClipSample:
+    """The same clip without some of its modalities."""
+    return replace(
+        sample,
+        clips={name: clip for name, clip in sample.clips.items() if name not in names},
+        frame_available={name: mask for name, mask in sample.frame_available.items() if name not in names},
+        person_available={name: mask for name, mask in sample.person_available.items() if name not in names},
+    )
 
 
 def _why_unreadable(name: str, reader: FrameReader, modalities: ModalitySet) -> str:
