@@ -20,8 +20,8 @@ from torch import Tensor
 from actionmae.core.calibration import Ranges
 from actionmae.core.devices import pick_device
 from actionmae.core.modality import ModalitySpec
+from actionmae.data.loading.clip_reading import read_sample
 from actionmae.data.loading.collate import ClipSample, collate
-from actionmae.data.loading.dataset import read_sample
 from actionmae.data.manifest import ClipRow, read_manifest
 from actionmae.data.reading.readers import FrameReader, Indices, open_reader
 from actionmae.data.splits import check_labels, rows_for_model, split_rows
