@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -37,8 +37,8 @@ class Calibration:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready data from which `from_dict` rebuilds it."""
-        plain: dict[str, Any] = msgspec.to_builtins(asdict(self))
-        return plain
+        ranges = {name: {key: list(ends) for key, ends in each.items()} for name, each in self.healthy.items()}
+        return {"pooled": self.pooled, "temperatures": dict(self.temperatures), "healthy": ranges}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Calibration:

@@ -1,5 +1,7 @@
 """Temperatures and calibration errors against cases whose answer is known."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -80,6 +82,7 @@ def test_each_subset_has_its_temperature_and_rare_ones_share_one(scores: SubsetS
 def test_a_calibration_reads_back_and_refuses_nonsense() -> None:
     calibration = Calibration(pooled=1.5, temperatures={"R": 2.0}, healthy={"rgb": {"level": (0.0, 1.0)}})
     assert Calibration.from_dict(calibration.to_dict()) == calibration
+    assert json.loads(json.dumps(calibration.to_dict())) == calibration.to_dict()
     with pytest.raises(ValueError, match=r"temperature of R is -1.0: it must be above 0"):
         Calibration(pooled=1.0, temperatures={"R": -1.0})
     with pytest.raises(ValueError, match="pooled"):
