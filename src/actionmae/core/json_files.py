@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import GenericAlias
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,7 +14,7 @@ MAX_BYTES = 64 * 2**20
 """No JSON file that this project writes comes near this size."""
 
 
-def read_json(path: Path, form: type[T], *, writer: str) -> T:
+def read_json(path: Path, form: type[T] | GenericAlias, *, writer: str) -> T:
     """Read a file and check it against a type.
 
     Args:

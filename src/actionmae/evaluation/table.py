@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -91,11 +92,14 @@ class RobustnessTable:
         Raises:
             ValueError: If there is no such row.
         """
-        for row in (*self.rows, self.recorded):
-            if row.subset == subset:
-                return row
-        known = ", ".join(row.subset for row in self.rows)
-        raise ValueError(f"no row {subset!r}: this table has {known} and {RECORDED}")
+        if subset not in self._by_name:
+            known = ", ".join(row.subset for row in self.rows)
+            raise ValueError(f"no row {subset!r}: this table has {known} and {RECORDED}")
+        return self._by_name[subset]
+
+    @cached_property
+    def _by_name(self) -> dict[str, TableRow]:
+        return {row.subset: row for row in (*self.rows, self.recorded)}
 
     @property
     def mean_delta(self) -> float | None:

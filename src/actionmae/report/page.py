@@ -1,17 +1,24 @@
 """The report: a self-contained HTML page (no scripts, nothing loaded), and its tables as Markdown and CSV beside it."""
 
-import csv
-import io
+import base64
+import unicodedata
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
+from typing import Any
+
+import jinja2
 
 from actionmae.core.files import write_text
-from actionmae.evaluation.grids import NOT_SCORED, markdown_grid, percent, points
-from actionmae.report import close_ups, sections
-from actionmae.report.entries import Entry, ReportRun, group_runs, subset_names
-from actionmae.report.findings import headline, leaders, mean_incomplete, sensor_costs
-from actionmae.report.markup import Html, tag
+from actionmae.core.subsets import parse_subset
+from actionmae.evaluation.grids import NOT_SCORED, Grid, percent, points
+from actionmae.report import figures
+from actionmae.report.candidates import Candidate, ReportRun, Stat, group_runs
+from actionmae.report.comparison import Comparison
+from actionmae.report.findings import class_rates, headline, sensor_names, verdict, worst_subset
+from actionmae.report.tables import facts, report_csv, report_markdown
+
+_COLOURS = 8
+_IMAGES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
 
 def write_report(
@@ -25,17 +32,17 @@ def write_report(
 
     Args:
         out_html: Ends in .html; its folder is made.
-        runs: What to compare, in order; runs of one `group` are shown as one entry with mean ± spread.
+        runs: What to compare, in order; runs of one `group` are shown as one candidate with mean ± spread.
         title: Heading.
         samples: Sample frames: (caption, PNG or JPEG bytes).
 
     Raises:
-        ValueError: If `out_html` does not end in .html, there is no run, names repeat, a group mixes models, or a
-            sample is neither PNG nor JPEG.
+        ValueError: If `out_html` does not end in .html, a Markdown or CSV file of that name belongs to no report, there
+            is no run, names repeat, a group mixes models, or a sample is neither PNG nor JPEG.
     """
     if out_html.suffix != ".html":
         raise ValueError(f"the report is to be written to {out_html}: give a name that ends in .html")
-    entries = group_runs(runs)
+    comparison = Comparison(group_runs(runs))
     if not out_html.exists():
         for suffix in (".md", ".csv"):
             if out_html.with_suffix(suffix).exists():
@@ -44,133 +51,125 @@ def write_report(
                     "another name, it writes Markdown and CSV beside the page"
                 )
     texts = {
-        ".html": _page(entries, title, samples),
-        ".md": _markdown(entries, title),
-        ".csv": _csv(entries),
+        ".html": _page(comparison, title, samples),
+        ".md": report_markdown(comparison, title),
+        ".csv": report_csv(comparison.candidates),
     }
-    out_html.parent.mkdir(parents=True, exist_ok=True)
     for suffix, text in texts.items():
-        path = out_html.with_suffix(suffix)
-        write_text(path, text)
+        write_text(out_html.with_suffix(suffix), text)
 
 
-def _page(entries: Sequence[Entry], title: str, samples: Sequence[tuple[str, bytes]]) -> str:
-    style = resources.files("actionmae.report").joinpath("report.css").read_text(encoding="utf-8")
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", title),
-        tag("style", Html(style)),
+def _page(comparison: Comparison, title: str, samples: Sequence[tuple[str, bytes]]) -> str:
+    return templates().get_template("page.html").render(_content(comparison, title, samples))
+
+
+def templates() -> jinja2.Environment:
+    """The report's templates: whatever is put into them is escaped."""
+    pages = jinja2.Environment(
+        loader=jinja2.PackageLoader("actionmae.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    return "<!doctype html>\n" + tag("html", head, tag("body", *_body(entries, title, samples)), lang="en") + "\n"
+    pages.filters |= {
+        "percent": percent,
+        "points": points,
+        "rate": lambda stat: NOT_SCORED if stat is None else stat.show(percent),
+        "change": lambda stat: NOT_SCORED if stat is None else stat.show(points),
+        "colour": lambda slot: f"s{slot % _COLOURS}",
+        # The rest of the width holds the number behind the longest bar.
+        "across": lambda value, top: f"{84 * min(max(value / top, 0), 1):.2f}%",
+        "along": lambda value, ticks: f"{7 + 90 * (value - ticks[0]) / max(ticks[-1] - ticks[0], 1):.2f}%",
+        "shorten": lambda name: name if len(name) <= 22 else name[:21] + "…",
+        "letters": _letters,
+    }
+    return pages
 
 
-def _body(entries: Sequence[Entry], title: str, samples: Sequence[tuple[str, bytes]]) -> list[Html | None]:
-    several = len(entries) > 1
-    shown = next(iter(leaders(entries)), entries[0])
-    costs, loss = sections.sensors(entries), sections.frame_loss(entries)
-    return [
-        tag(
-            "header",
-            tag("h1", title),
-            tag("p", _facts(entries), class_="facts"),
-            tag("p", sections.verdict(entries), class_="lead") if several else None,
-        ),
-        sections.cards(entries),
-        sections.section("Every subset of the sensors", sections.subset_chart(entries)),
-        sections.section(
-            "Robustness table",
-            sections.comparison(entries) if several or len(entries[0].runs) > 1 else None,
-            sections.full_tables(entries),
-            note="Each row counts the clips that have all of its sensors. Δ is top-1 minus that of all sensors on the "
-            "same clips, in percentage points; negative is a loss.",
-        ),
-        None
-        if costs is None
-        else sections.section(
-            "What each lost sensor costs",
-            costs,
-            note="Change of top-1 in points when one sensor is lost: it alone, from all sensors; on average, over all "
-            "subsets that had it and another one.",
-        ),
-        None
-        if loss is None
-        else sections.section("Lost frames", loss, note="All sensors are there, but part of their frames is not."),
-        sections.section(
-            "Classes",
-            *(close_ups.classes(entry, open_=entry is shown) for entry in entries),
-            note="All sensors (hollow) against the worst single sensor (filled), greatest loss first, on the clips "
-            "that have all sensors.",
-        ),
-        sections.section(
-            "Confusions",
-            *(close_ups.confusions(entry, open_=entry is shown) for entry in entries),
-            note="Rows are the true class, columns what it was taken for. Blue is right, red is wrong; the stronger, "
-            "the more of the row.",
-        ),
-        close_ups.samples(samples),
-        close_ups.provenance(entries),
-        tag("footer", "Written by actionmae. The same numbers are in the Markdown and CSV files beside this page."),
-    ]
+def _content(comparison: Comparison, title: str, samples: Sequence[tuple[str, bytes]]) -> dict[str, Any]:
+    """What the template shows, by the names that it uses."""
+    candidates = comparison.candidates
+    return {
+        "title": title,
+        "facts": facts(comparison),
+        "verdict": verdict(comparison) if len(candidates) > 1 else None,
+        "comparison": comparison,
+        "shown": next(iter(comparison.ranked), comparison.widest),
+        "cards": [_card(candidate) for candidate in candidates],
+        "chance": 100 / comparison.widest.first.table.num_classes,
+        "whiskers": figures.whiskers(candidates),
+        "subset_bars": figures.subset_bars(comparison),
+        "size_lines": figures.size_lines(comparison),
+        "means": _means(comparison),
+        "sensor_table": figures.sensor_table(comparison),
+        "frame_loss": figures.frame_loss_lines(comparison),
+        "measured": [candidate for candidate in candidates if any(run.frame_loss for run in candidate.runs)],
+        "classes": [_classes(candidate) for candidate in candidates],
+        "confusions": [(candidate, figures.confusions(candidate)) for candidate in candidates],
+        "samples": [(caption, _source(caption, data)) for caption, data in samples],
+        "provenance": _provenance([run for candidate in candidates for run in candidate.runs if run.provenance]),
+    }
 
 
-def _facts(entries: Sequence[Entry]) -> str:
-    scores = entries[0].first.scores
-    subjects = {subject for subject in scores.subjects if subject}
-    letters = ", ".join(f"{spec.letter} = {spec.name}" for spec in _widest(entries).first.scores.modalities)
-    people = f" · {len(subjects)} subjects" if subjects else ""
-    return f"{len(scores):,} clips · {len(scores.classes)} classes{people} · {letters}"
+def _letters(text: str) -> float:
+    """Width of a text in Latin letters; those of East Asian scripts are about twice as wide."""
+    return sum(1.8 if unicodedata.east_asian_width(letter) in "WF" else 1.0 for letter in text)
 
 
-def _widest(entries: Sequence[Entry]) -> Entry:
-    return max(entries, key=lambda entry: len(entry.subsets))
+def _card(candidate: Candidate) -> dict[str, Any]:
+    """Up to three numbers, all of them on the clips that have all sensors, and the headline."""
+    full, several = candidate.full, len(candidate.subsets) > 1
+    numbers = [("All sensors" if several else sensor_names(candidate, full), candidate.top1(full), "")]
+    if several:
+        worst = worst_subset(candidate)
+        count = len(candidate.scored - {full})
+        of = "mean" if count == len(candidate.subsets) - 1 else f"mean of {count} subsets"
+        table = candidate.first.table
+        of += f", same {table.rows[0].n} clips" if table.rows[0].n < table.num_clips else ""
+        numbers.append(("Some missing", candidate.missing(), of))
+        numbers.append(("Worst", candidate.on_complete_clips(worst), sensor_names(candidate, worst)))
+    return {"candidate": candidate, "numbers": numbers, "headline": headline(candidate)}
 
 
-def _markdown(entries: Sequence[Entry], title: str) -> str:
-    parts = [f"# {title}", _facts(entries)]
-    if len(entries) > 1:
-        subsets = [name for name, _ in subset_names(entries)]
-        rows = [[subset, *(_cell(entry, subset) for entry in entries)] for subset in subsets]
-        rows.append(["mean, incomplete", *(_mean_cell(entry) for entry in entries)])
-        table = markdown_grid(["subset", *(entry.name for entry in entries)], rows)
-        parts += [sections.verdict(entries), "## Top-1 by subset", table]
-    parts.append("\n".join(f"- **{entry.name}**: {headline(entry)}" for entry in entries))
-    for entry in entries:
-        for run in entry.runs:
-            parts += [f"## {run.name}", run.table.to_markdown().rstrip()]
-            parts += ["\n".join(f"- {key}: {value}" for key, value in run.provenance.items())] if run.provenance else []
-    costs = [
-        [entry.name, cost.name, *(NOT_SCORED if at is None else at.show(points) for at in (cost.alone, cost.average))]
-        for entry in entries
-        for cost in sensor_costs(entry)
-    ]
-    if costs:
-        parts += [
-            "## What each lost sensor costs",
-            markdown_grid(["model", "lost", "it alone", "on average"], costs),
+def _means(comparison: Comparison) -> list[tuple[str, list[tuple[Stat | None, Stat | None, bool]]]]:
+    """The rows of means: (name, for each candidate top-1, Δ, and whether nobody is better)."""
+    rows = []
+    for name, full in (("mean, incomplete", False), ("mean, all subsets", True)):
+        top1 = [comparison.mean(candidate, full=full) for candidate in comparison.candidates]
+        best = max((round(stat.mean, 1) for stat in top1 if stat), default=0.0)
+        leads = [len(top1) > 1 and stat is not None and round(stat.mean, 1) == best for stat in top1]
+        delta = [
+            None if full else comparison.mean(candidate, lambda row: row.delta) for candidate in comparison.candidates
         ]
-    return "\n\n".join(parts) + "\n"
+        rows.append((name, list(zip(top1, delta, leads, strict=True))))
+    return rows
 
 
-def _cell(entry: Entry, subset: str) -> str:
-    stat = entry.top1(subset)
-    return NOT_SCORED if stat is None else stat.show(percent)
+def _classes(candidate: Candidate) -> tuple[Candidate, str, Any]:
+    """The candidate, its worst single sensor, and every class with all sensors and with that one."""
+    worst, scores = worst_subset(candidate, singles=True), candidate.first.scores
+    return candidate, sensor_names(candidate, worst), class_rates(scores, parse_subset(worst, scores.modalities))
 
 
-def _mean_cell(entry: Entry) -> str:
-    stat = mean_incomplete(entry)
-    return NOT_SCORED if stat is None else stat.show(percent)
+def _source(caption: str, data: bytes) -> str:
+    """An image as an address that holds it."""
+    kind = next((kind for magic, kind in _IMAGES.items() if data.startswith(magic)), None)
+    if kind is None:
+        raise ValueError(f"sample frame {caption!r} is neither PNG nor JPEG: encode it as one of them")
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def _csv(entries: Sequence[Entry]) -> str:
-    """Every row of every run's table, with the run and its group in front."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    for entry in entries:
-        for run in entry.runs:
-            header, *rows = csv.reader(io.StringIO(run.table.to_csv()))
-            if not out.tell():
-                writer.writerow(["run", "group", *header])
-            writer.writerows([run.name, run.group or "", *row] for row in rows)
-    return out.getvalue()
+def _provenance(runs: Sequence[ReportRun]) -> list[Grid]:
+    """What all runs share, once, then what differs."""
+    keys = dict.fromkeys(key for run in runs for key in run.provenance)
+    shared = [key for key in keys if len({str(run.provenance.get(key)) for run in runs}) == 1]
+    own = [key for key in keys if key not in shared]
+    grids = []
+    if shared:
+        rows = [[key, str(runs[0].provenance[key])] for key in shared]
+        grids.append(Grid(["all runs" if len(runs) > 1 else runs[0].name, "value"], rows))
+    if own:
+        rows = [[run.name, *(str(run.provenance.get(key, "")) for key in own)] for run in runs]
+        grids.append(Grid(["run", *own], rows))
+    return grids

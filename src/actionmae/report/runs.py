@@ -1,6 +1,5 @@
 """The verb report: folders with scores → one page, with sample frames from a manifest."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,13 +8,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from actionmae.core.json_files import read_json
 from actionmae.core.modality import ModalitySet, ModalitySpec
 from actionmae.data.manifest import ClipRow, read_manifest
 from actionmae.data.reading.readers import open_reader
 from actionmae.evaluation.frame_loss_curve import FrameLossCurve
 from actionmae.evaluation.scores import SubsetScores
 from actionmae.evaluation.table import RobustnessTable
-from actionmae.report.entries import ReportRun
+from actionmae.report.candidates import ReportRun
 from actionmae.report.page import write_report
 
 
@@ -25,7 +25,7 @@ def report_runs(
     """Write the report of folders that `train` or `evaluate` wrote.
 
     Args:
-        runs: Folders, or name=folder; a name given to several folders makes them seeds of one entry.
+        runs: Folders, or name=folder; a name given to several folders makes them seeds of one candidate.
         out: The page; the same name with .md and .csv is written beside it.
         manifest: Where sample frames are taken from; None = none are shown.
         title: Heading.
@@ -50,22 +50,45 @@ def report_runs(
 
 
 def load_run(folder: Path, *, name: str, group: str | None = None) -> ReportRun:
-    """Read scores.npz, frame_loss.json and evaluation.json of one folder.
+    """Read scores.npz of one folder, and what else `evaluate` or `train` wrote beside it.
+
+    The table is counted anew; robustness.json only tells how good specialists are. frame_loss.json and evaluation.json
+    may be missing, too.
 
     Raises:
         FileNotFoundError: If there are no scores.
-        ValueError: If they are damaged.
+        ValueError: If one of the files is damaged or was edited.
     """
     scores = SubsetScores.load(folder / "scores.npz")
-    curves = _read_json(folder / "frame_loss.json") or []
+    found, curves, facts = (folder / f"{stem}.json" for stem in ("robustness", "frame_loss", "evaluation"))
+    specialists = {}
+    if found.is_file():
+        rows = read_json(found, RobustnessTable, writer="evaluate").rows
+        specialists = {row.subset: row.specialist for row in rows if row.specialist is not None}
     return ReportRun(
         name=name,
         group=group,
         scores=scores,
-        table=RobustnessTable.from_scores(scores),
-        frame_loss=[FrameLossCurve.from_dict(curve) for curve in curves],
-        provenance=_read_json(folder / "evaluation.json") or {},
+        table=RobustnessTable.from_scores(scores, specialists),
+        frame_loss=read_curves(curves) if curves.is_file() else [],
+        provenance=read_json(facts, dict[str, Any], writer="evaluate") if facts.is_file() else {},
     )
+
+
+def read_curves(path: Path) -> list[FrameLossCurve]:
+    """Read frame_loss.json.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is damaged or was edited.
+    """
+    curves = read_json(path, list[dict[str, Any]], writer="evaluate")
+    try:
+        return [FrameLossCurve.from_dict(curve) for curve in curves]
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is damaged or was edited ({error}): let `actionmae evaluate` write it again"
+        ) from error
 
 
 def sample_frames(manifest: Path, modalities: ModalitySet, *, count: int) -> list[tuple[str, bytes]]:
@@ -95,15 +118,11 @@ def _as_bgr(frame: NDArray[Any], spec: ModalitySpec) -> NDArray[np.uint8]:
     depth = frame[..., 0].astype(np.float32)
     there = depth > 0
     near, far = spec.value_range or (float(depth[there].min(initial=0)), float(depth.max()))
-    share = np.clip((depth - near) / max(far - near, 1.0), 0, 1)
-    colors = cv2.applyColorMap((255 * share).astype(np.uint8), cv2.COLORMAP_JET)
+    fraction = np.clip((depth - near) / max(far - near, 1.0), 0, 1)
+    colors = cv2.applyColorMap((255 * fraction).astype(np.uint8), cv2.COLORMAP_JET)
     return np.where(there[..., None], colors, 0).astype(np.uint8)
 
 
 def _name(item: str) -> tuple[str, Path]:
     name, equals, folder = item.partition("=")
     return (name, Path(folder)) if equals else (Path(item).resolve().name, Path(item))
-
-
-def _read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

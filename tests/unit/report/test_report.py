@@ -10,19 +10,11 @@ import pytest
 from actionmae.core.modality import ModalitySet
 from actionmae.core.subsets import all_subsets
 from actionmae.evaluation import FrameLossCurve, RobustnessTable
-from actionmae.report.charts import Bar, bar_chart, heat_map, legend
-from actionmae.report.entries import ReportRun, group_runs
-from actionmae.report.findings import (
-    class_rates,
-    confusion,
-    headline,
-    leaders,
-    most_confused,
-    sensor_costs,
-    worst_subset,
-)
-from actionmae.report.markup import Html, join, tag
-from actionmae.report.page import write_report
+from actionmae.report.candidates import ReportRun, Stat, group_runs
+from actionmae.report.comparison import Comparison
+from actionmae.report.figures import Bar, Line
+from actionmae.report.findings import class_rates, confusion, headline, most_confused, sensors, verdict, worst_subset
+from actionmae.report.page import templates, write_report
 from helpers.fake_classifier import chosen_scores
 
 RDI = ModalitySet(["rgb", "depth", "ir"])
@@ -150,16 +142,30 @@ def test_every_user_string_is_escaped(tmp_path: Path) -> None:
     assert "&lt;script&gt;" in text
 
 
+def test_every_user_string_is_plain_text_in_markdown(tmp_path: Path) -> None:
+    evil = "a|b `c` <i>d</i>\n# e * f _g_ [h](i) \\"
+    run = dataclasses.replace(run_of(evil, ACTION_MAE), provenance={evil: evil})
+    out = tmp_path / "report.html"
+    write_report(out, [run, run_of("plain", PLAIN)], title=evil)
+    safe = r"a\|b \`c\` \<i\>d\</i\> \# e \* f \_g\_ \[h\](i) \\"
+    lines = out.with_suffix(".md").read_text(encoding="utf-8").splitlines()
+    assert f"# {safe}" in lines
+    assert f"| subset | {safe} | plain |" in lines
+    assert f"## {safe}" in lines
+    assert f"- {safe}: {safe}" in lines
+    assert sum("# e" in line for line in lines) == sum(safe in line for line in lines)
+
+
 def test_seeds_of_a_group_are_mean_and_spread(tmp_path: Path) -> None:
     seeds = [run_of(f"seed {at}", [value + at - 1 for value in ACTION_MAE], group="mae") for at in range(3)]
-    entries = group_runs([seeds[0], run_of("plain", PLAIN), *seeds[1:]])
-    assert [entry.name for entry in entries] == ["mae", "plain"]
-    stat = entries[0].top1("R+D")
+    candidates = group_runs([seeds[0], run_of("plain", PLAIN), *seeds[1:]])
+    assert [candidate.name for candidate in candidates] == ["mae", "plain"]
+    stat = candidates[0].top1("R+D")
     assert (stat.mean, stat.spread, stat.low, stat.high) == pytest.approx((92.6, 1.0, 91.6, 93.6))
-    single = entries[1].top1("R+D")
+    single = candidates[1].top1("R+D")
     assert single.spread is None
-    assert (single.low, single.high) == entries[1].first.table["R+D"].interval
-    assert entries[0].row("X", lambda row: row.top1) is None
+    assert (single.low, single.high) == candidates[1].first.table["R+D"].interval
+    assert candidates[0].row("X", lambda row: row.top1) is None
     out = tmp_path / "report.html"
     write_report(out, seeds)
     assert "92.6 ±1.0" in out.read_text(encoding="utf-8")
@@ -175,17 +181,17 @@ def test_a_specialist_stands_beside_without_means(tmp_path: Path) -> None:
     assert table["R"] == ["83.4", "−9.6", "", ""]
     assert table["mean, all subsets"][2] == ""
     assert headline(group_runs(runs)[1]) == "From ir 85.5\u00a0% of the clips are right."
-    assert [entry.name for entry in leaders(group_runs(runs))] == ["mae"]
+    assert [candidate.name for candidate in Comparison(group_runs(runs)).ranked] == ["mae"]
 
 
 def test_the_headline_says_what_each_sensor_costs() -> None:
-    (entry,) = group_runs([run_of("mae", ACTION_MAE)])
-    assert headline(entry) == (
+    (candidate,) = group_runs([run_of("mae", ACTION_MAE)])
+    assert headline(candidate) == (
         "With all sensors 93.0\u00a0% of the clips are right. "
         "Losing depth costs 5.4 points; losing rgb costs 1.1 points; "
         "losing ir costs 0.4 points. At worst, with ir alone, 81.7\u00a0%."
     )
-    assert worst_subset(entry) == "I"
+    assert worst_subset(candidate) == "I"
 
 
 def test_the_headline_marks_what_the_clips_cannot_tell() -> None:
@@ -203,6 +209,81 @@ def test_seeds_that_disagree_on_the_sign_are_uncertain() -> None:
     agree, differ = (group_runs([seed("a", 85.0), seed("b", rest)])[0] for rest in (84.0, 91.0))
     assert "losing depth costs 5.5 points." in headline(agree)
     assert "losing depth costs 2.0 points (uncertain)." in headline(differ)
+
+
+def test_a_headline_compares_the_same_clips() -> None:
+    """16 clips have both sensors, of which 1 is right by both and 2 by depth; all 25 have depth, of which 1 more."""
+    available = np.array([[1, 1]] * 16 + [[0, 1]] * 9, dtype=bool)
+    both, depth = np.arange(25) < 1, (np.arange(25) < 2) | (np.arange(25) == 20)
+    modalities = ModalitySet(["rgb", "depth"])
+    scores = chosen_scores(modalities, {(0, 1): both, (0,): both, (1,): depth}, available=available)
+    run = ReportRun(name="a", table=RobustnessTable.from_scores(scores), scores=scores)
+    (candidate,) = group_runs([run])
+    assert candidate.top1("D").mean == pytest.approx(12.0)
+    assert candidate.on_complete_clips("D").mean == pytest.approx(12.5)
+    assert worst_subset(candidate) == "R"
+    assert headline(candidate) == (
+        "With all sensors 6.2\u00a0% of the 16 clips that have them all are right. "
+        "Losing depth changes nothing; losing rgb gains 6.2 points (uncertain). "
+        "At worst, with rgb alone, 6.2\u00a0% of them."
+    )
+
+
+def test_the_verdict_says_who_is_ahead_with_all_sensors() -> None:
+    better = [94.0, *PLAIN[1:]]
+    text = verdict(Comparison(group_runs([run_of("plain", better), run_of("mae", ACTION_MAE)])))
+    assert text == (
+        "With sensors missing, mae holds up best: 87.8\u00a0% right on average over the 6 incomplete subsets, "
+        "16.2 points above plain. With all sensors it is not the best: plain is 1.0 points ahead "
+        "(94.0 against 93.0\u00a0%)."
+    )
+    ahead = verdict(Comparison(group_runs([run_of("plain", PLAIN), run_of("mae", ACTION_MAE)])))
+    assert ahead.endswith("16.2 points above plain.")
+
+
+def test_means_are_over_the_same_subsets_or_not_given(tmp_path: Path) -> None:
+    """A model that does not serve R+I and I has no mean beside one that does, in HTML and in Markdown."""
+    whole, part = run_of("whole", ACTION_MAE), run_of("part", PLAIN)
+    logits = {subset: part.scores.logits[subset] for subset in part.scores.subsets if subset not in ((0, 2), (2,))}
+    scores = dataclasses.replace(part.scores, logits=logits)
+    part = dataclasses.replace(part, scores=scores, table=RobustnessTable.from_scores(scores))
+    comparison = Comparison(group_runs([part, whole]))
+    assert [candidate.name for candidate in comparison.ranked] == ["whole"]
+    assert verdict(comparison).endswith("so nobody is ranked.")
+    out = tmp_path / "report.html"
+    write_report(out, [part, whole])
+    table = {row[0]: row[1:] for row in Page(out.read_text(encoding="utf-8")).rows if len(row) == 5}
+    assert table["R+I"] == ["n/a", "", "87.6", "−5.4"]
+    assert table["mean, incomplete"] == ["", "", "87.8", "−5.2"]
+    text = out.with_suffix(".md").read_text(encoding="utf-8")
+    assert "| R+I | n/a | 87.6 |" in text
+    assert "| mean, incomplete |  | 87.8 |" in text
+    assert "of 4 of 6 subsets" in text  # in the table of the one that serves some
+
+
+def test_models_scored_on_other_clips_are_not_ranked() -> None:
+    other = run_of("other", PLAIN)
+    scores = dataclasses.replace(other.scores, sample_ids=tuple(f"x{at}" for at in range(1000)))
+    comparison = Comparison(group_runs([run_of("mae", ACTION_MAE), dataclasses.replace(other, scores=scores)]))
+    assert [candidate.name for candidate in comparison.ranked] == ["mae"]
+
+
+def test_many_sensors_are_summed_up_by_their_number(tmp_path: Path) -> None:
+    fields = {"kind": "features", "shape": [4], "value": "raw", "encoder": "features"}
+    six = ModalitySet([{"name": f"s{at}", "letter": f"S{at}", **fields} for at in range(6)])
+    runs = [
+        run_of(name, [base + len(subset) + subset[0] for subset in all_subsets(6)], modalities=six)
+        for name, base in (("a", 50.0), ("b", 60.0))
+    ]
+    out = tmp_path / "report.html"
+    write_report(out, runs)
+    page = Page(out.read_text(encoding="utf-8"))
+    assert len([row for row in page.rows if row[0].startswith("S0+S1")]) >= 16
+    (singles,) = [row for row in page.rows if row[0] == "1" and len(row) == 7]
+    assert singles == ["1", "53.5", "51.0", "56.0", "63.5", "61.0", "66.0"]
+    text = out.with_suffix(".md").read_text(encoding="utf-8")
+    assert "S5 = s5" in text
+    assert "| 1 | 6 | 53.5 |" in text
 
 
 def test_a_headline_without_complete_clips() -> None:
@@ -224,14 +305,14 @@ def test_a_report_of_incomplete_clips_is_written(tmp_path: Path) -> None:
     assert "n/a" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
-def test_sensor_costs_are_means_over_the_subsets_that_had_the_sensor() -> None:
-    (entry,) = group_runs([run_of("mae", ACTION_MAE)])
-    costs = {cost.name: cost for cost in sensor_costs(entry)}
-    assert list(costs) == ["depth", "rgb", "ir"]
-    assert costs["depth"].alone.mean == pytest.approx(87.6 - 93.0)
-    # R+D+I → R+I, R+D → R, D+I → I.
-    assert costs["depth"].average.mean == pytest.approx(np.mean([87.6 - 93.0, 83.4 - 92.6, 81.7 - 91.9]))
-    assert sensor_costs(group_runs([run_of("one", [80.0], modalities=ModalitySet(["ir"]))])[0]) == []
+def test_each_sensor_is_alone_lost_and_shapley() -> None:
+    (candidate,) = group_runs([run_of("mae", ACTION_MAE)])
+    found = {sensor.name: sensor for sensor in sensors(candidate)}
+    assert found["depth"].lost.mean == pytest.approx(87.6 - 93.0)
+    assert found["depth"].alone.mean == pytest.approx(89.7)
+    assert sum(sensor.shapley.mean for sensor in found.values()) == pytest.approx(93.0 - 100 / 6)
+    shapley = found["depth"].shapley
+    assert (shapley.low, shapley.high) == candidate.first.table.sensors[1].interval
 
 
 def test_class_rates_are_sorted_by_loss_and_confusions_counted() -> None:
@@ -248,35 +329,43 @@ def test_class_rates_are_sorted_by_loss_and_confusions_counted() -> None:
     assert most_confused(counts, scores.classes) == [("class 0", "class 1", 2, 2)]
 
 
+def draw(macro: str, *arguments: object) -> str:
+    return str(getattr(templates().get_template("charts.html").module, macro)(*arguments))
+
+
 def test_bars_have_the_length_of_their_value() -> None:
     bars = [
-        Bar(slot=0, name="a", value=50.0, low=40.0, high=60.0, label="50.0"),
-        Bar(slot=9, name="b", value=None, label="n/a"),
-        Bar(slot=1, name="c", value=-3.0, label="+3.0"),
+        Bar(slot=0, name="<a>", stat=Stat(mean=50.0, spread=None, low=40.0, high=60.0), label="50.0"),
+        Bar(slot=9, name="b", stat=None, label="n/a"),
+        Bar(slot=1, name="c", stat=Stat(mean=-3.0, spread=None, low=-3.0, high=-3.0), label="−3.0"),
     ]
-    chart = bar_chart([("R", "rgb", bars)], title="t", top=100.0)
+    chart = draw("bars", [("R", "rgb", bars)], "t", 100.0, (25.0, "chance"))
     assert re.findall(r'<rect [^>]*width="([^"]*)"', chart) == ["42.00%", "0.00%"]
     assert 'x1="33.60%" x2="50.40%"' in chart
+    assert chart.count('class="whisker"') == 3
+    assert "<title>&lt;a&gt;: 50.0</title>" in chart
+    assert 'x1="21.00%" x2="21.00%"' in chart
     assert ">n/a</text>" in chart
-    assert legend([(0, "alone")]) is None
+
+
+def test_lines_reach_from_the_first_tick_to_the_last() -> None:
+    line = Line(slot=0, points=[(1.0, 100.0, "a"), (3.0, 0.0, "<b>")], dashed=True)
+    chart = draw("lines", [line], "t", [1, 2, 3])
+    assert 'x1="7.00%" y1="14.0" x2="97.00%" y2="214.0" class="curve s0 dashed"' in chart
+    assert "<title>&lt;b&gt;</title>" in chart
+    assert re.findall(r'text-anchor="middle">(\d+)<', chart) == ["1", "2", "3"]
 
 
 def test_heat_map_draws_only_what_occurs() -> None:
-    counts = np.array([[3, 1], [0, 0]])
-    picture = heat_map(counts, ["a<", "b"], title="t")
-    assert picture.count('class="hit"') == 1
-    assert picture.count('class="miss"') == 1
+    picture = draw("heat_map", [[3, 1], [0, 0]], ["a<", "b"], "t")
+    assert picture.count('class="hit"') == picture.count('class="miss"') == 1
     assert "a&lt; taken for b: 1 of 4" in picture
-    many = heat_map(np.eye(50, dtype=np.int64), [f"class {at}" for at in range(50)], title="t")
+    assert "a&lt;: 3 of 4 right" in picture
+    assert 'fill-opacity="0.79"' in picture
+    many = draw("heat_map", np.eye(50, dtype=int).tolist(), [f"class {at}" for at in range(50)], "t")
     assert "<text" not in many
-
-
-def test_markup_escapes_all_but_markup() -> None:
-    assert tag("p", "<", tag("b", "&"), None, class_='"') == '<p class="&quot;">&lt;<b>&amp;</b></p>'
-    assert tag("details", open=True) == "<details open></details>"
-    assert tag("details", open=False, x=None) == "<details></details>"
-    assert tag("line", x1=0) == '<line x1="0"/>'
-    assert join(["<", Html("<i>")]) == "&lt;<i>"
+    narrow, wide = (draw("heat_map", [[1]], [name], "t") for name in ("abcd", "挥手挥手"))
+    assert int(re.search(r'viewBox="0 0 (\d+)', narrow)[1]) < int(re.search(r'viewBox="0 0 (\d+)', wide)[1])
 
 
 def test_bad_input_is_refused_in_one_sentence(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a report compares: runs, and entries, which are runs or several seeds of one method."""
+"""What a report compares: candidates, each of which is one run or several seeds of one method."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,12 +35,12 @@ class ReportRun:
 
 @dataclass(frozen=True, kw_only=True)
 class Stat:
-    """A number of an entry.
+    """A number of a candidate.
 
     Attributes:
         mean: Over the runs.
         spread: Standard deviation over the runs (n − 1); None for a single run.
-        low: End of the whisker: of the 95 % interval for a single run, else the lowest run.
+        low: End of the whisker: of the 95 % interval for a single run where there is one, else the lowest run.
         high: Likewise.
     """
 
@@ -55,7 +55,7 @@ class Stat:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class Candidate:
     """One column of the report.
 
     Attributes:
@@ -70,43 +70,77 @@ class Entry:
 
     @property
     def first(self) -> ReportRun:
-        """The run that stands for the entry where means make no sense."""
+        """The run that stands for the candidate where means make no sense."""
         return self.runs[0]
 
     @property
     def subsets(self) -> list[str]:
-        """Names of the subsets, full set first."""
+        """Names of the subsets of its table, full set first."""
         return [row.subset for row in self.first.table.rows]
 
-    def over(self, value: Callable[[ReportRun], float | None]) -> Stat | None:
-        """A number of every run as one `Stat`; None if one run lacks it."""
+    @property
+    def full(self) -> str:
+        """Name of the full set."""
+        return self.subsets[0]
+
+    @property
+    def scored(self) -> set[str]:
+        """Names of the subsets of which every run has a top-1."""
+        return {subset for subset in self.subsets if self.top1(subset) is not None}
+
+    def over(
+        self,
+        value: Callable[[ReportRun], float | None],
+        interval: Callable[[ReportRun], Interval | None] = lambda run: None,
+    ) -> Stat | None:
+        """A number of every run as one `Stat`; None if one run lacks it.
+
+        Args:
+            value: The number.
+            interval: Its 95 % interval, which is the whisker of a single run.
+        """
         given = [number for number in map(value, self.runs) if number is not None]
         if len(given) < len(self.runs):
             return None
-        spread = float(np.std(given, ddof=1)) if len(given) > 1 else None
-        return Stat(mean=float(np.mean(given)), spread=spread, low=min(given), high=max(given))
+        if len(given) == 1:
+            low, high = interval(self.first) or (given[0], given[0])
+            return Stat(mean=given[0], spread=None, low=low, high=high)
+        return Stat(mean=float(np.mean(given)), spread=float(np.std(given, ddof=1)), low=min(given), high=max(given))
 
     def row(self, subset: str, value: Callable[[TableRow], float | None]) -> Stat | None:
-        """A number of one subset's row; None if the entry has no such row or it is n/a."""
-        if subset not in [*self.subsets, self.first.table.recorded.subset]:
-            return None
-        return self.over(lambda run: value(run.table[subset]))
+        """A number of one subset's row; None if the candidate has no such row or it is n/a."""
+        return self.over(lambda run: value(run.table[subset])) if self._has(subset) else None
 
     def top1(self, subset: str) -> Stat | None:
-        """Top-1 of a subset in percent; the whisker of a single run is its 95 % interval."""
-        stat = self.row(subset, lambda row: row.top1)
-        interval = _widest(self.first.table[subset]) if stat and len(self.runs) == 1 else None
-        if stat is None or interval is None:
-            return stat
-        return Stat(mean=stat.mean, spread=None, low=interval[0], high=interval[1])
+        """Top-1 of a subset in percent; None as for `row`."""
+        if not self._has(subset):
+            return None
+        # The interval clustered by subject, where it exists, is the one that holds for new people.
+        return self.over(
+            lambda run: run.table[subset].top1,
+            lambda run: run.table[subset].subject_interval or run.table[subset].interval,
+        )
+
+    def on_complete_clips(self, subset: str) -> Stat | None:
+        """Top-1 of a subset in percent on just the clips that have all sensors: comparable with the full set's."""
+        if subset == self.full:
+            return self.top1(subset)
+        return self.over(lambda run: _sum(run.table.rows[0].top1, run.table[subset].delta))
+
+    def missing(self) -> Stat | None:
+        """Mean top-1 of the scored incomplete subsets in percent, on just the clips that have all sensors."""
+        return self.over(lambda run: _sum(run.table.rows[0].top1, run.table.mean_delta))
+
+    def _has(self, subset: str) -> bool:
+        return subset in self.subsets or subset == self.first.table.recorded.subset
 
 
-def group_runs(runs: Sequence[ReportRun]) -> list[Entry]:
-    """Join the runs of each group; entries in the order of their first run.
+def group_runs(runs: Sequence[ReportRun]) -> list[Candidate]:
+    """Join the runs of each group; candidates in the order of their first run.
 
     Raises:
         ValueError: If there is no run, two have the same name, a run has the name of a group of others, or runs of a
-            group differ in modalities or classes.
+            group differ in modalities, classes or the subsets that were scored.
     """
     if not runs:
         raise ValueError("a report needs at least one run: give one with its scores")
@@ -122,12 +156,12 @@ def group_runs(runs: Sequence[ReportRun]) -> list[Entry]:
         if shown.count(name) > 1:
             raise ValueError(f"{name!r} names a run and a group of others: rename one of them")
         _check_group(name, group)
-    return [Entry(name=name, runs=tuple(group), slot=at) for at, ((_, name), group) in enumerate(members.items())]
+    return [Candidate(name=name, runs=tuple(group), slot=at) for at, ((_, name), group) in enumerate(members.items())]
 
 
 def _check_group(name: str, runs: Sequence[ReportRun]) -> None:
     for run in runs[1:]:
-        for what in ("modalities", "classes"):
+        for what in ("modalities", "classes", "subsets"):
             if getattr(run.scores, what) != getattr(runs[0].scores, what):
                 raise ValueError(
                     f"runs {runs[0].name!r} and {run.name!r} of group {name!r} differ in their {what}: "
@@ -135,16 +169,5 @@ def _check_group(name: str, runs: Sequence[ReportRun]) -> None:
                 )
 
 
-def subset_names(entries: Sequence[Entry]) -> list[tuple[str, str]]:
-    """Letters and modality names of every subset of any entry, those of the entry with most modalities first."""
-    found: dict[str, str] = {}
-    for entry in sorted(entries, key=lambda entry: -len(entry.subsets)):
-        known = {spec.letter: spec.name for spec in entry.first.scores.modalities}
-        for subset in entry.subsets:
-            found.setdefault(subset, " + ".join(known[letter] for letter in subset.split("+")))
-    return sorted(found.items(), key=lambda item: -item[0].count("+"))
-
-
-def _widest(row: TableRow) -> Interval | None:
-    """The interval clustered by subject where it exists: it is the one that holds for new people."""
-    return row.subject_interval or row.interval
+def _sum(a: float | None, b: float | None) -> float | None:
+    return None if a is None or b is None else a + b
