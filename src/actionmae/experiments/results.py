@@ -3,18 +3,17 @@
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib import resources
 
 from actionmae.core.subsets import all_subsets, format_subset, parse_subset
 from actionmae.evaluation.compare import bootstrap_top1
-from actionmae.evaluation.grids import csv_grid, markdown_grid, points, text_grid
+from actionmae.evaluation.grids import Grid, csv_grid, markdown_grid, points, text_grid
 from actionmae.evaluation.scores import SubsetScores
 from actionmae.evaluation.table import RobustnessTable
 from actionmae.experiments.cells import Cells, NotRunError, table_data
 from actionmae.experiments.claims import Claim, judge
 from actionmae.experiments.models import CHANCE, Models
 from actionmae.experiments.paper import paper_tables
-from actionmae.report.markup import Html, join, tag
+from actionmae.report.page import tables_page
 
 FIGURES = ("model", "tested on", "paper", "measured", "remark")
 CLAIMS = ("claim", "difference [95 %]", "verdict")
@@ -174,19 +173,8 @@ def to_csv(results: Sequence[TableResult]) -> str:
 
 def to_html(results: Sequence[TableResult], facts: Sequence[str]) -> str:
     """One page."""
-    style = resources.files("actionmae.report").joinpath("report.css").read_text(encoding="utf-8")
-    body = [tag("h1", "The paper's tables, measured"), tag("ul", *(tag("li", fact) for fact in facts))]
-    for each in results:
-        body += [tag("h2", each.heading), _grid(FIGURES, each.figures)]
-        body += [_grid(CLAIMS, each.claims)] if each.claims else []
-    head = tag(
-        "head", tag("meta", charset="utf-8"), tag("title", "The paper's tables, measured"), tag("style", Html(style))
-    )
-    return f"<!doctype html>\n{tag('html', head, tag('body', tag('main', *body)), lang='en')}\n"
-
-
-def _grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:
-    top = tag("tr", *(tag("th", title) for title in header))
-    return tag(
-        "table", tag("thead", top), tag("tbody", join(tag("tr", *(tag("td", cell) for cell in row)) for row in rows))
-    )
+    sections = [
+        (each.heading, [Grid(FIGURES, each.figures), *([Grid(CLAIMS, each.claims)] if each.claims else [])])
+        for each in results
+    ]
+    return tables_page("The paper's tables, measured", facts, sections)

@@ -63,6 +63,17 @@ def _page(comparison: Comparison, title: str, samples: Sequence[tuple[str, bytes
     return templates().get_template("page.html").render(_content(comparison, title, samples))
 
 
+def tables_page(title: str, facts: Sequence[str], sections: Sequence[tuple[str, Sequence[Grid]]]) -> str:
+    """A self-contained HTML page of nothing but tables.
+
+    Args:
+        title: Heading.
+        facts: What holds for all of them, one sentence each.
+        sections: (heading, tables).
+    """
+    return templates().get_template("tables.html").render(title=title, facts=facts, sections=sections)
+
+
 def templates() -> jinja2.Environment:
     """The report's templates: whatever is put into them is escaped."""
     pages = jinja2.Environment(

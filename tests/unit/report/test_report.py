@@ -10,11 +10,12 @@ import pytest
 from actionmae.core.modality import ModalitySet
 from actionmae.core.subsets import all_subsets
 from actionmae.evaluation import FrameLossCurve, RobustnessTable
+from actionmae.evaluation.grids import Grid
 from actionmae.report.candidates import ReportRun, Stat, group_runs
 from actionmae.report.comparison import Comparison
 from actionmae.report.figures import Bar, Line
 from actionmae.report.findings import class_rates, confusion, headline, most_confused, sensors, verdict, worst_subset
-from actionmae.report.page import templates, write_report
+from actionmae.report.page import tables_page, templates, write_report
 from helpers.fake_classifier import chosen_scores
 
 RDI = ModalitySet(["rgb", "depth", "ir"])
@@ -366,6 +367,14 @@ def test_heat_map_draws_only_what_occurs() -> None:
     assert "<text" not in many
     narrow, wide = (draw("heat_map", [[1]], [name], "t") for name in ("abcd", "挥手挥手"))
     assert int(re.search(r'viewBox="0 0 (\d+)', narrow)[1]) < int(re.search(r'viewBox="0 0 (\d+)', wide)[1])
+
+
+def test_a_page_of_tables_is_plain_text_in_html() -> None:
+    text = tables_page("<t>", ["<fact>"], [("<h>", [Grid(["a", "<b>"], [["<1>", "2"]]), Grid(["c"], [["3"]])])])
+    page = Page(text)
+    assert page.rows == [["a", "<b>"], ["<1>", "2"], ["c"], ["3"]]
+    assert text.count("&lt;") == 2 + 1 + 1 + 2
+    assert "<style>:root" in text
 
 
 def test_bad_input_is_refused_in_one_sentence(tmp_path: Path) -> None:
