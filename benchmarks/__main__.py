@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import absent_sensors, all_subsets, loading, throughput, training_loop, training_step
+from benchmarks import absent_sensors, all_subsets, loading, streaming, throughput, training_loop, training_step
 from benchmarks.result import Result
 from benchmarks.setup import TINY, Sizes
 
@@ -27,6 +27,7 @@ BENCHMARKS: dict[str, Callable[[Sizes, str], Result]] = {
     "training_loop": training_loop.run,
     "throughput": throughput.run,
     "loading": loading.run,
+    "streaming": streaming.run,
 }
 
 
