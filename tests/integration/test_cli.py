@@ -12,6 +12,7 @@ import torch
 import yaml
 
 from actionmae.cli import VERBS, main
+from actionmae.inference.config import EvaluationConfig
 from actionmae.inference.evaluate import embed_clips, evaluate_model
 from actionmae.training.settings import TrainSettings
 from helpers.tiny_recordings import MODALITIES, write_recordings
@@ -107,17 +108,14 @@ def test_scoring_counts_up_to_what_it_announced(run: Path, manifest: Path, tmp_p
     evaluate_model(
         run / "model",
         manifest,
+        EvaluationConfig(frame_loss=True, num_devices=devices, device="cpu", batch_size=4),
         out=tmp_path,
-        frame_loss=True,
-        num_devices=devices,
-        device="cpu",
-        batch_size=4,
         progress=lambda *count: told.append(count),
     )
     assert told[0] == (0, told[-1][1])
     assert sum(clips for clips, _ in told) == told[-1][1] > 9
     told.clear()
-    embed_clips(run / "model", manifest, tmp_path / "tokens.npz", progress=lambda *count: told.append(count))
+    embed_clips(run / "model", manifest, out=tmp_path / "tokens.npz", progress=lambda *count: told.append(count))
     assert told[0] == (0, 33)
     assert sum(clips for clips, _ in told) == 33
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from actionmae.data.manifest import read_manifest, write_manifest
+from actionmae.inference.config import EvaluationConfig
 from actionmae.inference.evaluate import evaluate_model
 from actionmae.inference.scoring import score_model
 from actionmae.methods import ActionMAEConfig
@@ -88,10 +89,9 @@ def test_scores_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> None
             engine=EngineConfig(progress=False, threads=1),
         ),
     )
-    one, _ = evaluate_model(model, manifest, out=tmp_path / "one", device="cpu", batch_size=4)
-    two, curves = evaluate_model(
-        model, manifest, out=tmp_path / "two", device="cpu", batch_size=4, num_devices=2, frame_loss=True
-    )
+    one, _ = evaluate_model(model, manifest, EvaluationConfig(device="cpu", batch_size=4), out=tmp_path / "one")
+    two_processes = EvaluationConfig(device="cpu", batch_size=4, num_devices=2, frame_loss=True)
+    two, curves = evaluate_model(model, manifest, two_processes, out=tmp_path / "two")
     assert one == two
     assert one.num_clips == 9
     assert [curve.kind for curve in curves] == ["frames", "spans"]

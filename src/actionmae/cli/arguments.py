@@ -30,7 +30,7 @@ def parse(verb: Callable[..., Any], words: list[str]) -> dict[str, Any]:
     """
     import jsonargparse
 
-    from actionmae.core.settings_files import list_arguments, new_parser
+    from actionmae.core.settings_files import list_arguments, new_parser, switch_arguments
 
     # jsonargparse looks a function's name up in all parent packages, and to find `actionmae.train` imports Lightning.
     verb.__qualname__ = f"{verb.__name__} (verb)"
@@ -45,8 +45,7 @@ def parse(verb: Callable[..., Any], words: list[str]) -> dict[str, Any]:
         chosen = settings.with_method(_method_name(words)) if hasattr(settings, "with_method") else settings
         parser.add_class_arguments(chosen)
     parser.add_function_arguments(verb, skip={*classes, *(each.name for each in by_position)})
-    switches = {f"--{name}" for name, parameter in parameters.items() if parameter.annotation is bool}
-    flags = _in_order(words, switches, {f"--{name}" for name in list_arguments(parser)})
+    flags = _in_order(words, _flags(switch_arguments(parser)), _flags(list_arguments(parser)))
     try:
         parsed = parser.instantiate(parser.parse_args(flags))
     except jsonargparse.ArgumentError as error:
@@ -85,6 +84,10 @@ def sentence(error: BaseException) -> str:
     """An error's message on one line."""
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     return " ".join(text.split()) or type(error).__name__
+
+
+def _flags(names: set[str]) -> set[str]:
+    return {f"--{name}" for name in names}
 
 
 def _names_class(parameter: inspect.Parameter) -> bool:

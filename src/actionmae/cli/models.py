@@ -2,17 +2,23 @@
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from actionmae.cli.progress import ClipCounter
 from actionmae.core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
+    from actionmae.inference.config import ClipsConfig, EvaluationConfig
     from actionmae.training.settings import TrainSettings
 
-__getattr__ = lazy_names("actionmae", {"TrainSettings": "training.settings"})
-
-Split = Literal["train", "val", "test", "all"]
+__getattr__ = lazy_names(
+    "actionmae",
+    {
+        "ClipsConfig": "inference.config",
+        "EvaluationConfig": "inference.config",
+        "TrainSettings": "training.settings",
+    },
+)
 
 
 def demo(
@@ -61,52 +67,20 @@ def train(settings: "TrainSettings", *, run: Path, resume: bool = False, overwri
     print(f"model: {folder}")
 
 
-def evaluate(
-    model: Path,
-    manifest: Path,
-    *,
-    protocol: str = "split",
-    split: Split = "test",
-    out: Path | None = None,
-    frame_loss: bool = False,
-    specialists: dict[str, float] | None = None,
-    device: str = "auto",
-    num_devices: int = 1,
-    batch_size: int = 32,
-    num_workers: int = 0,
-) -> None:
+def evaluate(model: Path, manifest: Path, config: "EvaluationConfig", *, out: Path | None = None) -> None:
     """Score a model on every subset of its modalities and print the robustness table.
 
     Args:
         model: Model folder.
         manifest: CSV with the clips; its labels are matched with the model's classes by name.
-        protocol: "split" = the manifest's split column; otherwise a data set's rule, as in utd_mhad/cross-subject.
-        split: Which clips.
+        config: Which clips, where, and what else.
         out: Folder for scores.npz, robustness.json, .csv and .md; default: evaluation/ beside the model folder.
-        frame_loss: Also score clips that lost a fraction of their frames.
-        specialists: Top-1 in percent of models trained on one subset alone, as in {R: 80.1, D: 70.5}; adds the gap.
-        device: auto, cpu, cuda, cuda:1 (the second GPU) or mps.
-        num_devices: Processes, each on a device of its own; -1 = all GPUs. The counts do not depend on it.
-        batch_size: Clips per batch.
-        num_workers: Processes that decode, for each device.
     """
     from actionmae.inference.evaluate import evaluate_model
 
+    out = out if out is not None else model.parent / "evaluation"
     with ClipCounter("scoring") as counter:
-        table, curves = evaluate_model(
-            model,
-            manifest,
-            protocol=protocol,
-            split=split,
-            out=out if out is not None else model.parent / "evaluation",
-            frame_loss=frame_loss,
-            specialists=specialists,
-            device=device,
-            num_devices=num_devices,
-            batch_size=batch_size,
-            num_workers=num_workers,
-            progress=counter.add,
-        )
+        table, curves = evaluate_model(model, manifest, config, out=out, progress=counter.add)
     print(table.to_text())
     for curve in curves:
         pairs = zip(curve.fractions, curve.top1, strict=True)
@@ -132,42 +106,18 @@ def report(
         print(path)
 
 
-def embed(
-    model: Path,
-    manifest: Path,
-    *,
-    out: Path,
-    protocol: str = "split",
-    split: Split = "all",
-    batch_size: int = 32,
-    num_workers: int = 0,
-    device: str = "auto",
-) -> None:
+def embed(model: Path, manifest: Path, config: "ClipsConfig", *, out: Path) -> None:
     """Write the modality tokens of every clip to one .npz file.
 
     Args:
         model: Model folder.
         manifest: CSV with the clips; labels may be empty.
+        config: Which clips, and how they are loaded.
         out: .npz with tokens [n, M, C], filled [n, M, C] (missing tokens reconstructed), available [n, M], sample_ids,
             modalities.
-        protocol: As in evaluate; only used when a split is chosen.
-        split: Which clips.
-        batch_size: Clips per batch.
-        num_workers: Processes that decode.
-        device: auto, cpu, cuda, cuda:1 (the second GPU) or mps.
     """
     from actionmae.inference.evaluate import embed_clips
 
     with ClipCounter("embedding") as counter:
-        count = embed_clips(
-            model,
-            manifest,
-            out,
-            protocol=protocol,
-            split=split,
-            batch_size=batch_size,
-            num_workers=num_workers,
-            device=device,
-            progress=counter.add,
-        )
+        count = embed_clips(model, manifest, config, out=out, progress=counter.add)
     print(f"{out}: {count} clips")

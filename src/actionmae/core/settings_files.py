@@ -79,6 +79,11 @@ def list_arguments(parser: jsonargparse.ArgumentParser) -> set[str]:
     return {action.dest for action in parser._actions if wants_list(getattr(action, "_typehint", None))}
 
 
+def switch_arguments(parser: jsonargparse.ArgumentParser) -> set[str]:
+    """Names of the arguments that are true or false."""
+    return {action.dest for action in parser._actions if getattr(action, "_typehint", None) is bool}
+
+
 class _ConfigFile(jsonargparse.ActionConfigFile):  # type: ignore[name-defined, misc]  # not re-exported
     """`--config`: its values take the place of the defaults."""
 

@@ -22,26 +22,22 @@ from actionmae.evaluation.frame_loss import FRACTIONS, score_frame_loss
 from actionmae.evaluation.frame_loss_curve import FrameLossCurve
 from actionmae.evaluation.scores import SubsetScores
 from actionmae.evaluation.table import RobustnessTable
+from actionmae.inference.config import ClipsConfig, EvaluationConfig
 from actionmae.inference.scoring import ClipScorer, score_model
 from actionmae.nn.architectures import SavedModel
 from actionmae.nn.checkpoint import load_model
 
 Progress = Callable[..., None]
 
+_CLIPS, _EVALUATION = ClipsConfig(), EvaluationConfig()
+
 
 def evaluate_model(
     model_folder: Path,
     manifest: Path,
+    config: EvaluationConfig = _EVALUATION,
     *,
     out: Path,
-    protocol: str = "split",
-    split: str = "test",
-    frame_loss: bool = False,
-    specialists: Mapping[str, float] | None = None,
-    device: str = "auto",
-    num_devices: int = 1,
-    batch_size: int = 32,
-    num_workers: int = 0,
     progress: Progress | None = None,
 ) -> tuple[RobustnessTable, list[FrameLossCurve]]:
     """Score a saved model and write what `write_scores` writes (and frame_loss.json) into `out`.
@@ -49,15 +45,8 @@ def evaluate_model(
     Args:
         model_folder: Model.
         manifest: CSV; labels are matched with the model's classes by name.
+        config: Which clips, where, and what else.
         out: Folder to write into.
-        protocol: As in `DataConfig`.
-        split: train, val, test, or all.
-        frame_loss: Also lose frames: single ones, and everything after some moment.
-        specialists: Top-1 in percent of models trained on one subset alone, by subset.
-        device: auto, cpu, cuda, cuda:1 or mps.
-        num_devices: Processes, each on a device of its own.
-        batch_size: Clips per batch.
-        num_workers: Decoding processes per process.
         progress: Called with (clips done now, clips in all), first with 0; every fraction of lost frames counts as a
             clip. Several processes say nothing until all have scored.
 
@@ -66,9 +55,9 @@ def evaluate_model(
         ValueError: If they do not fit each other, or nothing can be written to `out`.
     """
     require_writable(out / "scores.npz")
-    model, rows = _model_and_rows(model_folder, manifest, protocol=protocol, split=split)
+    model, rows = _model_and_rows(model_folder, manifest, config)
     check_labels(rows, model.classes)
-    total = len(rows) * (1 + 2 * len(FRACTIONS) * frame_loss)
+    total = len(rows) * (1 + 2 * len(FRACTIONS) * config.frame_loss)
 
     def report(clips: int) -> None:
         if progress is not None:
@@ -78,23 +67,24 @@ def evaluate_model(
     scores = score_model(
         model_folder,
         rows,
-        device=device,
-        num_devices=num_devices,
-        batch_size=batch_size,
-        num_workers=num_workers,
+        device=config.device,
+        num_devices=config.num_devices,
+        batch_size=config.batch_size,
+        num_workers=config.num_workers,
         progress=report,
     )
-    if num_devices != 1:
+    if config.num_devices != 1:
         report(len(rows))
-    facts = {"model": str(model_folder), "manifest": str(manifest), "protocol": protocol, "split": split}
-    table = write_scores(scores, out, facts=facts, specialists=specialists)
+    facts = {"model": str(model_folder), "manifest": str(manifest)}
+    facts |= {"protocol": config.protocol, "split": config.split}
+    table = write_scores(scores, out, facts=facts, specialists=config.specialists or None)
     if model.calibration is not None:
         found = [each.to_dict() for each in reliability(scores, model.calibration)]
         write_text(out / "calibration.json", json.dumps(found, indent=2) + "\n")
     curves = []
-    if frame_loss:
-        model.to(pick_device(device))
-        scorer = ClipScorer(rows, model, batch_size=batch_size, num_workers=num_workers)
+    if config.frame_loss:
+        model.to(pick_device(config.device))
+        scorer = ClipScorer(rows, model, batch_size=config.batch_size, num_workers=config.num_workers)
         for spans in (False, True):
             batches = _counted(scorer.stored_batches(model), lambda clips: report(clips * len(FRACTIONS)))
             ready = functools.partial(transform, modalities=model.modalities)
@@ -133,13 +123,9 @@ def command_line() -> str:
 def embed_clips(
     model_folder: Path,
     manifest: Path,
-    out: Path,
+    config: ClipsConfig = _CLIPS,
     *,
-    protocol: str = "split",
-    split: str = "all",
-    batch_size: int = 32,
-    num_workers: int = 0,
-    device: str = "auto",
+    out: Path,
     progress: Progress | None = None,
 ) -> int:
     """Write the tokens of every clip to an .npz file and return the number of clips.
@@ -150,12 +136,8 @@ def embed_clips(
     Args:
         model_folder: Model.
         manifest: CSV; labels may be empty.
+        config: Which clips, and how they are loaded.
         out: File to write.
-        protocol: As in `DataConfig`; not used for split="all".
-        split: train, val, test, or all.
-        batch_size: Clips per batch.
-        num_workers: Decoding processes.
-        device: auto, cpu, cuda, cuda:1 or mps.
         progress: Called with (clips done now, clips in all), first with 0.
 
     Raises:
@@ -165,13 +147,13 @@ def embed_clips(
     if out.suffix != ".npz":
         raise ValueError(f"out is {out}: give a file name that ends in .npz")
     require_writable(out)
-    model, rows = _model_and_rows(model_folder, manifest, protocol=protocol, split=split)
-    model.to(pick_device(device))
+    model, rows = _model_and_rows(model_folder, manifest, config)
+    model.to(pick_device(config.device))
     if progress is not None:
         progress(0, len(rows))
     columns: dict[str, list[np.ndarray]] = {"tokens": [], "filled": [], "available": []}
     names: list[str] = []
-    for batch in ClipScorer(rows, model, batch_size=batch_size, num_workers=num_workers).batches(model):
+    for batch in ClipScorer(rows, model, batch_size=config.batch_size, num_workers=config.num_workers).batches(model):
         tokens = model.encode(batch)
         filled, _ = model.reconstruct(tokens, batch.available)
         for key, value in (("tokens", tokens), ("filled", filled), ("available", batch.available)):
@@ -192,9 +174,8 @@ def _counted(batches: Iterator[ClipBatch], report: Callable[[int], None]) -> Ite
         report(len(batch))
 
 
-def _model_and_rows(
-    model_folder: Path, manifest: Path, *, protocol: str, split: str
-) -> tuple[SavedModel, tuple[ClipRow, ...]]:
+def _model_and_rows(model_folder: Path, manifest: Path, config: ClipsConfig) -> tuple[SavedModel, tuple[ClipRow, ...]]:
     model = load_model(model_folder)
     read = read_manifest(manifest)
-    return model, rows_for_model(read, split_rows(read, protocol=protocol, split=split), model.modalities)
+    chosen = split_rows(read, protocol=config.protocol, split=config.split)
+    return model, rows_for_model(read, chosen, model.modalities)

@@ -52,10 +52,12 @@ class Blend:
     Attributes:
         tools: What with.
         speed: How fast.
+        cold: Not warm.
     """
 
     tools: tuple[str, ...] = ()
     speed: float = 1.0
+    cold: bool = False
 
 
 def blend(blending: "Blend", what: str, *, into: list[Path] | None = None) -> None:
@@ -75,6 +77,8 @@ def blend(blending: "Blend", what: str, *, into: list[Path] | None = None) -> No
         ("x --tools a --into b", Blend(tools=("a",)), [Path("b")]),
         ("--tools=a --into=b x", Blend(tools=("a",)), [Path("b")]),
         ("x --tools [a,b] --into [b,c] --speed 2", Blend(tools=("a", "b"), speed=2.0), [Path("b"), Path("c")]),
+        ("--cold x --tools a", Blend(tools=("a",), cold=True), None),
+        ("x --cold false", Blend(), None),
         ("x --tools a,b:c --into null", Blend(tools=("a,b:c",)), None),
     ],
 )

@@ -9,6 +9,7 @@ import torch
 from actionmae.core.modality import ModalitySet
 from actionmae.core.tensors import ClipBatch
 from actionmae.data.manifest import write_manifest
+from actionmae.inference.config import EvaluationConfig
 from actionmae.inference.evaluate import evaluate_model
 from actionmae.nn.build import build_classifier
 from actionmae.nn.checkpoint import save_model
@@ -53,7 +54,9 @@ def test_lost_frames_leave_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(MultiModalClassifier, "encode", remember)
     for name, last_half in (("calm", 1.0), ("wild", 3.0)):
         manifest = _write_clip(tmp_path / name, last_half=last_half)
-        evaluate_model(tmp_path / "model", manifest, out=tmp_path / "scores", frame_loss=True, device="cpu")
+        evaluate_model(
+            tmp_path / "model", manifest, EvaluationConfig(frame_loss=True, device="cpu"), out=tmp_path / "scores"
+        )
     calm, wild = (seen[at : at + 11] for at in (0, 11))  # the score, five shares of single frames, five of spans
     half = 1 + 5 + 2
     assert len(calm[half]["depth"]) == 3
