@@ -204,6 +204,8 @@ WHOLE: dict[str, tuple[str, Write]] = {
     "packed.mat": ("signal", lambda path: savemat(path, {"a": SIGNAL}, do_compression=True)),
     "hdf5.mat": ("signal", hdf5(lambda file: file.create_dataset("a", data=SIGNAL.T))),
     "packed_hdf5.mat": ("signal", hdf5_packed),
+    "csv": ("signal", lambda path: np.savetxt(path, SIGNAL, delimiter=",", header="a,b,c,d,e,f", comments="")),
+    "txt": ("signal", lambda path: np.savetxt(path, SIGNAL)),
     "skeleton": ("skeleton", skeleton),
     "skeletons/": ("skeleton", skeleton_folder),
     "png/": ("rgb", folder_with(encoded(IMAGES[1]))),
