@@ -464,6 +464,12 @@ def _(w: World) -> list[str]:
     return w.train("--config", w.text("more.yaml", "optim: {warmup_epochs: .inf}\n"))
 
 
+@case("group of settings that never ends", r"--data is .*pipe, which is no regular file")
+def _(w: World) -> list[str]:
+    os.mkfifo(w.tmp / "pipe")
+    return w.train("--data", str(w.tmp / "pipe"))
+
+
 @case("settings file that never ends", r"pipe does not exist: give a YAML file")
 def _(w: World) -> list[str]:
     os.mkfifo(w.tmp / "pipe")

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import stat
 import sys
 from collections.abc import Callable
 from dataclasses import fields
@@ -134,8 +135,19 @@ def _in_order(words: list[str], switches: set[str], lists: set[str]) -> list[str
             flags.append("true")
         elif equals or left:
             given = value if equals else left.pop()
+            _check_regular(name, given)
             flags.append(_as_list(given) if name in lists else given)
     return by_position + flags
+
+
+def _check_regular(flag: str, value: str) -> None:
+    """A group of settings may be a file, too, and reading a pipe would wait for ever."""
+    try:
+        mode = Path(value).stat().st_mode
+    except (OSError, ValueError):  # no file at all
+        return
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise ValueError(f"{flag} is {value}, which is no regular file: give a file or a value")
 
 
 def _as_list(word: str) -> str:

@@ -6,10 +6,21 @@ inside a job, or by another program's launcher, has them as well.
 
 import os
 
-_LAUNCHERS = {"WORLD_SIZE": ("RANK", "NODE_RANK", "LOCAL_RANK"), "SLURM_NTASKS": ("SLURM_PROCID",)}
-"""By the variable that says how many processes there are: the numbers of this one, all "0" in the first."""
+_LAUNCHERS = {"WORLD_SIZE": ("RANK", "NODE_RANK", "LOCAL_RANK"), "SLURM_STEP_NUM_TASKS": ("SLURM_PROCID",)}
+"""By the variable that says how many processes there are: the numbers of this one, all "0" in the first.
 
-_OTHERS = ("LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID", "JSM_NAMESPACE_RANK")
+SLURM_NTASKS would not do: a batch script has it, too, before srun has started anything.
+"""
+
+_OTHERS = (
+    "SLURM_NTASKS",
+    "LOCAL_WORLD_SIZE",
+    "GROUP_RANK",
+    "MASTER_ADDR",
+    "MASTER_PORT",
+    "TORCHELASTIC_RUN_ID",
+    "JSM_NAMESPACE_RANK",
+)
 
 
 def launcher(size: int | None) -> str | None:
@@ -18,8 +29,8 @@ def launcher(size: int | None) -> str | None:
     Args:
         size: Processes that were asked for; None = more than one.
     """
-    for name in _LAUNCHERS:
-        told = os.environ.get(name, "")
+    for name, ranks in _LAUNCHERS.items():
+        told = os.environ.get(name, "") if any(rank in os.environ for rank in ranks) else ""
         if size != 1 and told.isdigit() and (int(told) == size or (size is None and int(told) > 1)):
             return name
     return None

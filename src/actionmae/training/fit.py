@@ -115,7 +115,7 @@ def trainer_options(settings: TrainSettings) -> dict[str, Any]:
 
 def _environment(settings: TrainSettings) -> list[Any]:
     """SLURM without requeueing: Lightning would resume in the middle of an epoch, and draw other clips."""
-    if launcher(settings.num_processes) == "SLURM_NTASKS":
+    if launcher(settings.num_processes) == "SLURM_STEP_NUM_TASKS":
         return [SLURMEnvironment(auto_requeue=False)]
     return []
 

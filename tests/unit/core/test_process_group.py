@@ -4,7 +4,16 @@ import pytest
 
 from actionmae.core.process_group import is_first_process, launcher
 
-VARIABLES = ("RANK", "LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "SLURM_PROCID", "SLURM_NTASKS", "TORCHELASTIC_RUN_ID")
+VARIABLES = (
+    "RANK",
+    "LOCAL_RANK",
+    "NODE_RANK",
+    "WORLD_SIZE",
+    "SLURM_PROCID",
+    "SLURM_NTASKS",
+    "SLURM_STEP_NUM_TASKS",
+    "TORCHELASTIC_RUN_ID",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -21,10 +30,10 @@ def _no_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
         (4, "RANK=2 LOCAL_RANK=0 WORLD_SIZE=4", False),  # the first of the second machine
         (4, "NODE_RANK=0 LOCAL_RANK=3 WORLD_SIZE=4", False),  # Lightning's own launcher
         (4, "NODE_RANK=1 LOCAL_RANK=0 WORLD_SIZE=4", False),
-        (3, "SLURM_PROCID=2 SLURM_NTASKS=3", False),
-        (3, "SLURM_PROCID=0 SLURM_NTASKS=3", True),
+        (3, "SLURM_PROCID=2 SLURM_NTASKS=3 SLURM_STEP_NUM_TASKS=3", False),
+        (3, "SLURM_PROCID=0 SLURM_STEP_NUM_TASKS=3", True),
         (None, "RANK=1 WORLD_SIZE=8", False),
-        (None, "SLURM_PROCID=1 SLURM_NTASKS=2", False),
+        (None, "SLURM_PROCID=1 SLURM_STEP_NUM_TASKS=2", False),
     ],
 )
 def test_a_group_of_the_size_that_was_asked_for_is_believed(
@@ -49,6 +58,9 @@ def test_a_group_of_the_size_that_was_asked_for_is_believed(
         (2, "RANK=x LOCAL_RANK=1"),
         (2, "SLURM_PROCID=1 SLURM_NTASKS=4"),
         (2, "SLURM_PROCID=0 SLURM_NTASKS=1"),
+        (2, "SLURM_PROCID=0 SLURM_NTASKS=2"),  # a batch script without srun
+        (2, "SLURM_STEP_NUM_TASKS=2"),
+        (2, "WORLD_SIZE=2"),
         (None, "RANK=0 WORLD_SIZE=1"),
     ],
 )
