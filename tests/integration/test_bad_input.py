@@ -386,8 +386,8 @@ def _(w: World) -> list[str]:
 
 words(
     "form that nobody reads",
-    r"cannot be read as sound \(features\): give a \.mat or \.npy file",
-    lambda w: w.predict(f"sound={w.manifest}"),
+    r"cannot be read as sound \(features\): give a ",
+    lambda w: w.predict(f"sound={w.tmp / 'settings.yaml'}"),
 )
 
 

@@ -188,7 +188,7 @@ def test_bad_input_is_refused_in_one_sentence(folder: Path, manifest: Path) -> N
         predictor.predict(sound="nowhere.npy")
     with pytest.raises(ValueError, match=r"the sound array has shape \(9, 4\): sound needs \(time, 5\)"):
         predictor.predict(sound=np.zeros((9, 4), dtype=np.float32))
-    with pytest.raises(ValueError, match=r"device 'nonsense' cannot be used"):
+    with pytest.raises(ValueError, match=r"device is 'nonsense': choose auto, cpu, cuda"):
         Predictor.load(folder, device="nonsense")
     with pytest.raises(FileNotFoundError, match="is no model folder"):
         Predictor.load(folder / "nowhere")
