@@ -68,7 +68,7 @@ def train(settings: "TrainSettings", *, run: Path, resume: bool = False, overwri
 
 
 def evaluate(model: Path, manifest: Path, config: "EvaluationConfig", *, out: Path | None = None) -> None:
-    """Score a model on every subset of its modalities and print the robustness table.
+    """Score a model on the subsets of its modalities and print the robustness table.
 
     Args:
         model: Model folder.

@@ -46,14 +46,19 @@ def plan_subsets(
     Raises:
         ValueError: If `all_subsets_up_to` is out of range.
     """
-    if not 1 <= all_subsets_up_to <= _MOST:
-        raise ValueError(f"all_subsets_up_to is {all_subsets_up_to}: give a number of modalities between 1 and {_MOST}")
+    check_limit(all_subsets_up_to)
     if supported is not None:
         return SubsetPlan(subsets=table_order(supported), sampled=False)
     if num_modalities <= all_subsets_up_to:
         return SubsetPlan(subsets=tuple(all_subsets(num_modalities)), sampled=False)
     drawn = (subset for size in range(3, num_modalities - 1) for subset in _draw(num_modalities, size))
     return SubsetPlan(subsets=table_order([*fixed_subsets(num_modalities), *drawn]), sampled=True)
+
+
+def check_limit(all_subsets_up_to: int) -> None:
+    """Raise ValueError unless so many modalities can be scored in full."""
+    if not 1 <= all_subsets_up_to <= _MOST:
+        raise ValueError(f"all_subsets_up_to is {all_subsets_up_to}: give a number of modalities between 1 and {_MOST}")
 
 
 def fixed_subsets(num_modalities: int) -> tuple[Subset, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from actionmae.evaluation.grids import markdown_text
 from actionmae.evaluation.table import RobustnessTable
 from actionmae.nn.architectures import SavedModel
 
@@ -42,5 +43,5 @@ Method `{settings["method"]["name"]}`, architecture `{model.architecture}`, {set
 {settings["engine"]["seed"]}; clips: {counts} (protocol `{settings["data"]["protocol"]}`); {facts["date"]}.
 All settings are in `config.json`.
 
-Classes: {", ".join(model.classes)}
+Classes: {", ".join(map(markdown_text, model.classes))}
 """

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from actionmae.core.devices import check_device
+from actionmae.evaluation.subset_plan import ALL_SUBSETS_UP_TO, check_limit
 
 Split = Literal["train", "val", "test", "all"]
 
@@ -39,19 +40,23 @@ class ClipsConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationConfig(ClipsConfig):
-    """The same for scoring every subset.
+    """The same for scoring the subsets of a model's modalities.
 
     Attributes:
         num_devices: Processes, each on a device of its own; -1 = all GPUs. The counts do not depend on it.
         frame_loss: Also score clips that lost a fraction of their frames: single ones, and all after some moment.
         specialists: Top-1 in percent of models trained on one subset alone, as in {R: 80.1, D: 70.5}; adds the gap.
+        all_subsets_up_to: The largest number of modalities of which all subsets are scored, 1–16; of more, the full
+            set, single ones, pairs, leave-one-outs and a random sample of the others.
     """
 
     split: Split = "test"
     num_devices: int = 1
     frame_loss: bool = False
     specialists: dict[str, float] = field(default_factory=dict)
+    all_subsets_up_to: int = ALL_SUBSETS_UP_TO
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_device(self.device, self.num_devices)
+        check_limit(self.all_subsets_up_to)

@@ -71,6 +71,7 @@ def evaluate_model(
         num_devices=config.num_devices,
         batch_size=config.batch_size,
         num_workers=config.num_workers,
+        all_subsets_up_to=config.all_subsets_up_to,
         progress=report,
     )
     if config.num_devices != 1:

@@ -20,6 +20,7 @@ from actionmae.data.loading.loader import ClipLoader
 from actionmae.data.manifest import ClipRow
 from actionmae.data.transforms.transform import transform
 from actionmae.evaluation.scores import SubsetScores, merge
+from actionmae.evaluation.subset_plan import ALL_SUBSETS_UP_TO
 from actionmae.evaluation.subset_scoring import score_subsets
 from actionmae.nn.architectures import SavedModel
 from actionmae.nn.checkpoint import load_model
@@ -57,10 +58,17 @@ class ClipScorer:
             persistent_workers=cache and num_workers > 0,
         )
 
-    def __call__(self, model: SavedModel, *, progress: Progress | None = None) -> SubsetScores:
-        """Score every subset on the device where the model is."""
+    def __call__(
+        self, model: SavedModel, *, all_subsets_up_to: int = ALL_SUBSETS_UP_TO, progress: Progress | None = None
+    ) -> SubsetScores:
+        """Score the subsets that `plan_subsets` names, on the device where the model is."""
         return score_subsets(
-            model, self.batches(model), classes=model.classes, subjects=self.subjects, progress=progress
+            model,
+            self.batches(model),
+            classes=model.classes,
+            subjects=self.subjects,
+            all_subsets_up_to=all_subsets_up_to,
+            progress=progress,
         )
 
     def batches(self, model: SavedModel) -> Iterator[ClipBatch]:
@@ -83,6 +91,7 @@ def score_model(
     num_devices: int = 1,
     batch_size: int = 32,
     num_workers: int = 0,
+    all_subsets_up_to: int = ALL_SUBSETS_UP_TO,
     progress: Progress | None = None,
 ) -> SubsetScores:
     """Score a saved model on rows, divided among `num_devices` processes.
@@ -94,13 +103,15 @@ def score_model(
         device: auto, cpu, cuda, cuda:1 or mps.
         batch_size: Clips per batch and process.
         num_workers: Decoding processes per process.
+        all_subsets_up_to: The largest number of modalities of which all subsets are scored, 1–16.
         progress: Called with the number of clips after each batch (with one process only).
 
     Raises:
-        ValueError: If device or num_devices cannot be had.
+        ValueError: If device or num_devices cannot be had, or all_subsets_up_to is out of range.
     """
+    settings = (device, batch_size, num_workers, all_subsets_up_to)
     if num_devices == 1:
-        return _score_shard(model_folder, rows, 0, device, batch_size, num_workers, progress)
+        return _score_shard(model_folder, rows, 0, *settings, progress=progress)
     check_device(device, num_devices)
     if num_devices == -1:
         num_devices = max(1, torch.cuda.device_count())
@@ -110,7 +121,7 @@ def score_model(
         try:
             mp.start_processes(  # type: ignore[attr-defined, no-untyped-call]  # torch's gap
                 _worker,
-                args=(num_devices, model_folder, list(rows), device, batch_size, num_workers, Path(folder)),
+                args=(num_devices, model_folder, list(rows), settings, Path(folder)),
                 nprocs=num_devices,
                 start_method="fork" if forks else "spawn",
             )
@@ -133,10 +144,12 @@ def _score_shard(
     device: str,
     batch_size: int,
     num_workers: int,
+    all_subsets_up_to: int,
     progress: Progress | None = None,
 ) -> SubsetScores:
     model = load_model(model_folder, device=pick_device(device, rank))
-    return ClipScorer(rows, model, batch_size=batch_size, num_workers=num_workers)(model, progress=progress)
+    scorer = ClipScorer(rows, model, batch_size=batch_size, num_workers=num_workers)
+    return scorer(model, all_subsets_up_to=all_subsets_up_to, progress=progress)
 
 
 def _worker(
@@ -144,16 +157,14 @@ def _worker(
     world: int,
     model_folder: Path,
     rows: list[ClipRow],
-    device: str,
-    batch_size: int,
-    num_workers: int,
+    settings: tuple[str, int, int, int],
     out: Path,
 ) -> None:
     shard = rows[rank::world]
     if shard:
         torch.set_num_threads(1)  # a forked process has lost its parent's thread pool
         try:
-            _score_shard(model_folder, shard, rank, device, batch_size, num_workers).save(out / f"{rank}.npz")
+            _score_shard(model_folder, shard, rank, *settings).save(out / f"{rank}.npz")
         except (ValueError, OSError) as error:  # a sentence, which a traceback from another process would bury
             write_text(out / f"{rank}.txt", str(error))
             sys.exit(1)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from actionmae.evaluation.calibration import Reliability
+from actionmae.evaluation.faults import FaultRow
 from actionmae.evaluation.frame_loss_curve import FrameLossCurve
 from actionmae.evaluation.intervals import Interval
 from actionmae.evaluation.rows import TableRow
@@ -21,6 +23,8 @@ class ReportRun:
         table: Its robustness table.
         scores: What the table was counted from.
         frame_loss: Curves of accuracy against lost frames, at most one of each kind.
+        faults: What a broken sensor costs.
+        reliability: How far the confidence of each subset's answers can be believed.
         provenance: What a reader needs to get the same numbers: command, machine, date, seed, …
         group: Runs of one group are seeds of one method and are shown as mean ± spread; None = on its own.
     """
@@ -29,6 +33,8 @@ class ReportRun:
     table: RobustnessTable
     scores: SubsetScores
     frame_loss: Sequence[FrameLossCurve] = ()
+    faults: Sequence[FaultRow] = ()
+    reliability: Sequence[Reliability] = ()
     provenance: Mapping[str, object] = field(default_factory=dict)
     group: str | None = None
 

@@ -9,6 +9,9 @@ from actionmae.report.candidates import Candidate, Stat
 from actionmae.report.comparison import Comparison
 from actionmae.report.findings import Sensor, confusion, most_confused, sensor_names, sensors, worst_subset
 
+COLOURS = 8
+"""How many colours report.css knows: s0 … s7."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
@@ -131,6 +134,45 @@ def frame_loss_lines(comparison: Comparison) -> dict[str, list[Line]]:
         if lines:
             charts[heading] = lines
     return charts
+
+
+def fault_lines(candidate: Candidate) -> dict[str, list[Line]]:
+    """By sensor, accuracy against how badly it is broken, one line for each fault in the colours of `fault_names`.
+
+    Severity 0 is the recording as it is. What the health check makes of it is in the run's faults.csv.
+    """
+    rows, charts = candidate.first.faults, {}
+    for sensor in dict.fromkeys(row.sensor for row in rows):
+        own = [row for row in rows if row.sensor == sensor]
+        whole = [row for row in own if row.fault == "none"]
+        lines = []
+        for slot, fault in enumerate(fault_names(candidate)):
+            found = [row for row in own if row.fault == fault]
+            spots = [
+                (float(row.severity), row.top1, f"{fault} {row.level}: {row.top1:.1f} %") for row in (*whole, *found)
+            ]
+            lines += [Line(slot=slot, points=spots, dashed=slot >= COLOURS)] if found else []
+        charts[sensor] = lines
+    return charts
+
+
+def fault_names(candidate: Candidate) -> list[str]:
+    """The faults that were measured."""
+    return list(dict.fromkeys(row.fault for row in candidate.first.faults if row.severity))
+
+
+def reliability_lines(comparison: Comparison) -> dict[str, list[Line]]:
+    """By subset (all sensors, and each alone), accuracy against calibrated confidence in percent."""
+    charts: dict[str, list[Line]] = {}
+    for candidate in comparison.candidates:
+        for found in candidate.first.reliability:
+            if found.subset == candidate.full or "+" not in found.subset:
+                spots = [
+                    (100 * sure, 100 * right, f"{candidate.name}: {100 * right:.1f} % of {n} clips right")
+                    for n, sure, right in found.bins
+                ]
+                charts.setdefault(found.subset, []).append(Line(slot=candidate.slot, points=spots))
+    return {subset: charts[subset] for subset in comparison.subsets if subset in charts}
 
 
 @dataclass(frozen=True, kw_only=True)

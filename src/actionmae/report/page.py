@@ -17,7 +17,6 @@ from actionmae.report.comparison import Comparison
 from actionmae.report.findings import class_rates, headline, sensor_names, verdict, worst_subset
 from actionmae.report.tables import facts, report_csv, report_markdown
 
-_COLOURS = 8
 _IMAGES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
 
@@ -88,7 +87,8 @@ def templates() -> jinja2.Environment:
         "points": points,
         "rate": lambda stat: NOT_SCORED if stat is None else stat.show(percent),
         "change": lambda stat: NOT_SCORED if stat is None else stat.show(points),
-        "colour": lambda slot: f"s{slot % _COLOURS}",
+        "slots": lambda candidates: [(candidate.slot, candidate.name) for candidate in candidates],
+        "colour": lambda slot: f"s{slot % figures.COLOURS}",
         # The rest of the width holds the number behind the longest bar.
         "across": lambda value, top: f"{84 * min(max(value / top, 0), 1):.2f}%",
         "along": lambda value, ticks: f"{7 + 90 * (value - ticks[0]) / max(ticks[-1] - ticks[0], 1):.2f}%",
@@ -116,6 +116,8 @@ def _content(comparison: Comparison, title: str, samples: Sequence[tuple[str, by
         "sensor_table": figures.sensor_table(comparison),
         "frame_loss": figures.frame_loss_lines(comparison),
         "measured": [candidate for candidate in candidates if any(run.frame_loss for run in candidate.runs)],
+        "faults": [(at, _fault_slots(at), figures.fault_lines(at)) for at in candidates if at.first.faults],
+        "reliability": figures.reliability_lines(comparison),
         "classes": [_classes(candidate) for candidate in candidates],
         "confusions": [(candidate, figures.confusions(candidate)) for candidate in candidates],
         "samples": [(caption, _source(caption, data)) for caption, data in samples],
@@ -155,6 +157,11 @@ def _means(comparison: Comparison) -> list[tuple[str, list[tuple[Stat | None, St
         ]
         rows.append((name, list(zip(top1, delta, leads, strict=True))))
     return rows
+
+
+def _fault_slots(candidate: Candidate) -> list[tuple[int, str]]:
+    names = enumerate(figures.fault_names(candidate))
+    return [(slot, name + (" (dashed)" if slot >= figures.COLOURS else "")) for slot, name in names]
 
 
 def _classes(candidate: Candidate) -> tuple[Candidate, str, Any]:

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from types import GenericAlias
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -12,11 +13,15 @@ from actionmae.core.json_files import read_json
 from actionmae.core.modality import ModalitySet, ModalitySpec
 from actionmae.data.manifest import ClipRow, read_manifest
 from actionmae.data.reading.readers import open_reader
+from actionmae.evaluation.calibration import Reliability
+from actionmae.evaluation.faults import FaultRow
 from actionmae.evaluation.frame_loss_curve import FrameLossCurve
 from actionmae.evaluation.scores import SubsetScores
 from actionmae.evaluation.table import RobustnessTable
 from actionmae.report.candidates import ReportRun
 from actionmae.report.page import write_report
+
+T = TypeVar("T")
 
 
 def report_runs(
@@ -50,28 +55,28 @@ def report_runs(
 
 
 def load_run(folder: Path, *, name: str, group: str | None = None) -> ReportRun:
-    """Read scores.npz of one folder, and what else `evaluate` or `train` wrote beside it.
+    """Read scores.npz of one folder, and what else `train`, `evaluate` and `faults` wrote beside it.
 
-    The table is counted anew; robustness.json only tells how good specialists are. frame_loss.json and evaluation.json
-    may be missing, too.
+    The table is counted anew; robustness.json only tells how good specialists are. All but the scores may be missing.
 
     Raises:
         FileNotFoundError: If there are no scores.
         ValueError: If one of the files is damaged or was edited.
     """
     scores = SubsetScores.load(folder / "scores.npz")
-    found, curves, facts = (folder / f"{stem}.json" for stem in ("robustness", "frame_loss", "evaluation"))
-    specialists = {}
-    if found.is_file():
-        rows = read_json(found, RobustnessTable, writer="evaluate").rows
-        specialists = {row.subset: row.specialist for row in rows if row.specialist is not None}
+    known = _read(folder / "robustness.json", RobustnessTable)
+    rows = [] if known is None else known.rows
+    specialists = {row.subset: row.specialist for row in rows if row.specialist is not None}
+    curves = folder / "frame_loss.json"
     return ReportRun(
         name=name,
         group=group,
         scores=scores,
         table=RobustnessTable.from_scores(scores, specialists),
         frame_loss=read_curves(curves) if curves.is_file() else [],
-        provenance=read_json(facts, dict[str, Any], writer="evaluate") if facts.is_file() else {},
+        faults=_read(folder / "faults.json", list[FaultRow], writer="faults") or [],
+        reliability=_read(folder / "calibration.json", list[Reliability]) or [],
+        provenance=_read(folder / "evaluation.json", dict[str, Any]) or {},
     )
 
 
@@ -126,3 +131,7 @@ def _as_bgr(frame: NDArray[Any], spec: ModalitySpec) -> NDArray[np.uint8]:
 def _name(item: str) -> tuple[str, Path]:
     name, equals, folder = item.partition("=")
     return (name, Path(folder)) if equals else (Path(item).resolve().name, Path(item))
+
+
+def _read(path: Path, form: type[T] | GenericAlias, *, writer: str = "evaluate") -> T | None:
+    return read_json(path, form, writer=writer) if path.is_file() else None

@@ -7,13 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from actionmae.core.calibration import Calibration
 from actionmae.core.modality import ModalitySet
 from actionmae.core.subsets import all_subsets
 from actionmae.evaluation import FrameLossCurve, RobustnessTable
+from actionmae.evaluation.calibration import reliability
+from actionmae.evaluation.faults import FaultRow
 from actionmae.evaluation.grids import Grid
 from actionmae.report.candidates import ReportRun, Stat, group_runs
 from actionmae.report.comparison import Comparison
-from actionmae.report.figures import Bar, Line
+from actionmae.report.figures import Bar, Line, fault_lines, reliability_lines
 from actionmae.report.findings import class_rates, confusion, headline, most_confused, sensors, verdict, worst_subset
 from actionmae.report.page import tables_page, templates, write_report
 from helpers.fake_classifier import chosen_scores
@@ -367,6 +370,35 @@ def test_heat_map_draws_only_what_occurs() -> None:
     assert "<text" not in many
     narrow, wide = (draw("heat_map", [[1]], [name], "t") for name in ("abcd", "挥手挥手"))
     assert int(re.search(r'viewBox="0 0 (\d+)', narrow)[1]) < int(re.search(r'viewBox="0 0 (\d+)', wide)[1])
+
+
+def test_broken_sensors_and_reliability_are_drawn_where_they_were_measured(tmp_path: Path) -> None:
+    bare, measured = run_of("bare", PLAIN), run_of("measured", ACTION_MAE)
+    whole = FaultRow(sensor="rgb", fault="none", severity=0, level="", n=10, correct=9)
+    broken = [dataclasses.replace(whole, fault="<x>", severity=at, level="bad", correct=9 - at) for at in range(1, 6)]
+    measured = dataclasses.replace(
+        measured,
+        faults=[whole, *broken],
+        reliability=reliability(measured.scores, Calibration(pooled=1.0, temperatures={})),
+    )
+    comparison = Comparison(group_runs([bare, measured]))
+    (line,) = fault_lines(comparison.candidates[1])["rgb"]
+    assert [(x, y) for x, y, _ in line.points] == [(float(at), 90.0 - 10 * at) for at in range(6)]
+    lines = reliability_lines(comparison)
+    assert list(lines) == ["R+D+I", "R", "D", "I"]
+    ((sure, right, tip),) = lines["I"][0].points
+    assert (sure, right) == pytest.approx((100 * np.e / (np.e + 5), 81.7))
+    assert tip == "measured: 81.7 % of 1000 clips right"
+    out = tmp_path / "report.html"
+    write_report(out, [bare, measured])
+    text = out.read_text(encoding="utf-8")
+    assert "Broken sensors" in text
+    assert "&lt;x&gt; bad: 40.0 %" in text
+    assert "How sure the models are" in text
+    write_report(out, [bare])
+    text = out.read_text(encoding="utf-8")
+    assert "Broken sensors" not in text
+    assert "How sure" not in text
 
 
 def test_a_page_of_tables_is_plain_text_in_html() -> None:

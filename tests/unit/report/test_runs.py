@@ -4,12 +4,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from actionmae.core.calibration import Calibration
 from actionmae.core.modality import ModalitySet
 from actionmae.core.subsets import all_subsets
 from actionmae.evaluation import FrameLossCurve, RobustnessTable
+from actionmae.evaluation.calibration import reliability
+from actionmae.evaluation.faults import FaultRow
 from actionmae.report.runs import load_run, report_runs
 from helpers.fake_classifier import chosen_scores
 
+OTHERS = ("robustness", "frame_loss", "faults", "calibration", "evaluation")
 RD = ModalitySet(["rgb", "depth"])
 
 
@@ -22,6 +26,10 @@ def folder(tmp_path: Path) -> Path:
     table = RobustnessTable.from_scores(scores, {"D": 85.0})
     (tmp_path / "robustness.json").write_text(table.to_json(), encoding="utf-8")
     (tmp_path / "frame_loss.json").write_text(json.dumps([curve.to_dict()]), encoding="utf-8")
+    faults = [FaultRow(sensor="rgb", fault="black", severity=1, level="x", n=10, correct=9).to_dict()]
+    (tmp_path / "faults.json").write_text(json.dumps(faults), encoding="utf-8")
+    found = [each.to_dict() for each in reliability(scores, Calibration(pooled=2.0, temperatures={}))]
+    (tmp_path / "calibration.json").write_text(json.dumps(found), encoding="utf-8")
     (tmp_path / "evaluation.json").write_text(json.dumps({"command": "evaluate", "split": "test"}), encoding="utf-8")
     return tmp_path
 
@@ -31,6 +39,8 @@ def test_a_run_comes_back_whole(folder: Path) -> None:
     assert run.table["D"].gap == pytest.approx(-5.0)
     assert run.table == RobustnessTable.from_json((folder / "robustness.json").read_text(encoding="utf-8"))
     assert run.frame_loss[0].top1 == (80.0, 50.0)
+    assert run.faults[0].top1 == 90.0
+    assert list(run.reliability) == reliability(run.scores, Calibration(pooled=2.0, temperatures={}))
     assert run.provenance == {"command": "evaluate", "split": "test"}
 
 
@@ -44,10 +54,11 @@ def test_the_report_keeps_the_specialists_gap(folder: Path) -> None:
 
 
 def test_scores_alone_are_enough(folder: Path) -> None:
-    for name in ("robustness", "frame_loss", "evaluation"):
+    for name in OTHERS:
         (folder / f"{name}.json").unlink()
     run = load_run(folder, name="a")
-    assert (run.frame_loss, run.provenance, run.table["D"].specialist) == ([], {}, None)
+    assert (run.frame_loss, run.faults, run.reliability, run.provenance) == ([], [], [], {})
+    assert run.table["D"].specialist is None
 
 
 def test_curves_of_older_versions_are_read(folder: Path) -> None:
@@ -56,14 +67,14 @@ def test_curves_of_older_versions_are_read(folder: Path) -> None:
     assert load_run(folder, name="a").frame_loss[0].fractions == (0.0, 0.5)
 
 
-@pytest.mark.parametrize("name", ["robustness", "frame_loss", "evaluation"])
+@pytest.mark.parametrize("name", OTHERS)
 @pytest.mark.parametrize("damage", ["", "{", "5", "[[]]", '"text"', "null", "[" * 100_000, '{"rows": [{"n": "x"}]}'])
 def test_damaged_files_are_one_sentence(folder: Path, name: str, damage: str) -> None:
     path = folder / f"{name}.json"
     path.write_text(damage, encoding="utf-8")
     if name == "evaluation" and damage.startswith('{"rows'):
         return  # any facts will do
-    with pytest.raises(ValueError, match=rf"{name}\.json is damaged.*let `actionmae evaluate` write it again"):
+    with pytest.raises(ValueError, match=rf"{name}\.json is damaged.*let `actionmae \w+` write it again"):
         load_run(folder, name="a")
 
 
