@@ -1,4 +1,4 @@
-"""How far a long verb is: a bar with rate and time left on a terminal, a line of the log now and then elsewhere."""
+"""Progress of long verbs: a bar with speed and time left on a terminal, a log line now and then elsewhere."""
 
 import logging
 import time
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_SECONDS, _SHARE = 60.0, 0.01
-"""Between two lines of the log lie at least a minute and a hundredth of the work."""
+_SECONDS, _FRACTION = 60.0, 0.01
+"""The next log line comes after at least a minute and a hundredth of the work."""
 
 
 class ClipCounter(AbstractContextManager["ClipCounter"]):
     """Counts clips on stderr; appears with the first report and goes when all is done.
 
-    The rate is that of the last 1000 reports, without the first of all: what an earlier call had finished already, and
-    the start of the work, do not spoil the estimate.
+    The speed is that of the last 1000 reports without the very first: neither what an earlier call had finished nor
+    the start of the work spoils the estimate.
 
     Args:
         name: What is being done, as in "preparing".
@@ -55,11 +55,11 @@ class ClipCounter(AbstractContextManager["ClipCounter"]):
         self._told, self._told_at = clock(), 0.0
 
     def add(self, clips: int, total: int) -> None:
-        """So many clips more are done, of so many in all."""
+        """Count `clips` more as done."""
         self.reach(round(self._task.completed) + clips, total)
 
     def reach(self, done: int, total: int) -> None:
-        """So many clips are done, of so many in all."""
+        """Say how many clips are done."""
         self._bar.update(self._task.id, completed=done, total=total)
         if self._bar.console.is_interactive:
             self._bar.update(self._task.id, rate=self._rate())
@@ -67,7 +67,7 @@ class ClipCounter(AbstractContextManager["ClipCounter"]):
                 self._bar.start()
             else:
                 self._bar.stop()
-        elif self._clock() - self._told >= _SECONDS and done - self._told_at >= _SHARE * total:
+        elif self._clock() - self._told >= _SECONDS and done - self._told_at >= _FRACTION * total:
             self._told, self._told_at = self._clock(), done
             left = self._task.time_remaining
             known = "" if left is None else f", {self._rate()}, {timedelta(seconds=round(left))} left"

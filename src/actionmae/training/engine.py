@@ -8,7 +8,7 @@ Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 @dataclass(frozen=True, kw_only=True)
 class EngineConfig:
-    """The machine's share of a training run.
+    """How a training run uses the machine, and its seed.
 
     Attributes:
         num_nodes: Machines, started by SLURM or torchrun.

@@ -45,7 +45,7 @@ class TrainingClips:
         return {part: len(getattr(self.splits, part)) for part in ("train", "val", "test")}
 
     def missing_rates(self) -> dict[str, float]:
-        """Per modality, the share of training clips that lack it, 0–1."""
+        """Per modality, the fraction of training clips that lack it, 0–1."""
         rows = self.splits.train
         return {name: sum(name not in row.files for row in rows) / len(rows) for name in self.modalities.names}
 
@@ -132,20 +132,20 @@ class EpochBatches(Sampler[list[int]]):
         self.epoch, self.rank, self.world = epoch, rank, world
 
     def __len__(self) -> int:
-        return -(-self._share // self.batch_size)
+        return -(-self._clips_each // self.batch_size)
 
     def __iter__(self) -> Iterator[list[int]]:
         epoch = self.epoch()
         self.clips.set_epoch(epoch)
         order = torch.randperm(len(self.clips), generator=torch_generator(self.seed, "order", epoch)).tolist()
-        total = self._share * self.world
+        total = self._clips_each * self.world
         order = (order * -(-total // len(order)))[:total]
         mine = order[self.rank :: self.world]
         for start in range(0, len(mine), self.batch_size):
             yield mine[start : start + self.batch_size]
 
     @property
-    def _share(self) -> int:
+    def _clips_each(self) -> int:
         return -(-len(self.clips) // self.world)
 
 
