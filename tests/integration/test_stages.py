@@ -96,6 +96,8 @@ def test_the_model_folder_holds_the_student_alone_and_what_it_serves(manifest: P
     model = load_model(folder)
     assert not [name for name in model.state_dict() if "teacher" in name]
     assert model.supported_subsets == ((0,),)
+    table = (tmp_path / "run" / "robustness.md").read_text()
+    assert [line for line in table.splitlines() if line.startswith("| X") and "n/a" in line]
 
 
 def test_a_teacher_from_a_model_folder_is_in_no_checkpoint(manifest: Path, tmp_path: Path) -> None:

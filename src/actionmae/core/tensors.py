@@ -94,12 +94,12 @@ def _check(name: str, tensor: Tensor, shape: tuple[int, ...], dtype: torch.dtype
 
 
 def _check_clip(spec: ModalitySpec, clip: Tensor, batch: int) -> None:
-    """Rank, rows and frames; the sizes of one frame may still change in the device transform (crop, colour)."""
+    """Rank, rows and frames (fewer than T are a shorter clip); the sizes of one may still change in the transform."""
     rank = 2 + len(spec.shape)
-    if clip.ndim != rank or clip.shape[0] != batch or clip.shape[1] != spec.num_frames:
+    if clip.ndim != rank or clip.shape[0] != batch or not 1 <= clip.shape[1] <= spec.num_frames:
         raise ValueError(
             f"clips[{spec.name}] has shape {tuple(clip.shape)}: {spec.kind} need [B, T, …] with B = {batch}, "
-            f"T = {spec.num_frames} and {rank} dimensions"
+            f"T from 1 to {spec.num_frames} and {rank} dimensions"
         )
     allowed = (torch.uint8, torch.uint16) if spec.kind == "frames" else ()
     if clip.dtype not in allowed and not clip.is_floating_point():

@@ -27,8 +27,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"clips": {"depth": torch.zeros(3, 4, 3, 8, 8)}}, "unknown modality 'depth'"),
     ({"clips": without("rgb")}, "available says that rgb exists but clips has no rgb: add it or clear available"),
     (
-        {"clips": batch().clips | {"rgb": torch.zeros(3, 2, 3, 32, 32)}},
-        "clips[rgb] has shape (3, 2, 3, 32, 32): frames need [B, T, …] with B = 3, T = 4 and 5 dimensions",
+        {"clips": batch().clips | {"rgb": torch.zeros(3, 5, 3, 32, 32)}},
+        "clips[rgb] has shape (3, 5, 3, 32, 32): frames need [B, T, …] with B = 3, T from 1 to 4 and 5 dimensions",
     ),
     ({"clips": batch().clips | {"rgb": torch.zeros(3, 4, 32, 32)}}, "clips[rgb] has shape (3, 4, 32, 32)"),
     (

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -159,3 +160,25 @@ def test_a_setting_for_an_unknown_modality_is_refused(field: str, value: str | P
     sentence = rf"model\.{field} names 'rbg' \(did you mean 'rgb'\?\), .*: it has rgb, depth"
     with pytest.raises(ValueError, match=sentence):
         build_classifier(("rgb", "depth"), 3, config=ClassifierConfig(**{field: {"rbg": value}}))
+
+
+def test_frame_features_are_a_step_of_their_own() -> None:
+    """What was encoded frame by frame may be kept: tokens from it are the tokens of the clip."""
+    model, batch = tiny_classifier(kinds()), tiny_batch(kinds(), 5, lost_frames=True)
+    with torch.no_grad():
+        features = model.encode_frames(batch)
+        assert {name: tuple(each.shape) for name, each in features.items()} == {
+            spec.name: (int(batch.available[:, slot].sum()), spec.num_frames, 16) for slot, spec in enumerate(kinds())
+        }
+        assert torch.equal(model.encode_time(features, batch), model.encode(batch))
+
+
+def test_a_clip_of_fewer_frames_is_valid() -> None:
+    model, batch = tiny_classifier(kinds()), tiny_batch(kinds(), 5)
+    short = replace(batch, clips={name: clip[:, :2] for name, clip in batch.clips.items()}).validate(kinds())
+    with torch.no_grad():
+        logits = model(short).logits
+    assert logits.isfinite().all()
+    empty = replace(batch, clips={name: clip[:, :0] for name, clip in batch.clips.items()})
+    with pytest.raises(ValueError, match=r"T from 1 to 3 and 5 dimensions"):
+        empty.validate(kinds())
