@@ -16,12 +16,22 @@ from typing import Any
 
 import torch
 
-from benchmarks import absent_sensors, all_subsets, loading, streaming, throughput, training_loop, training_step
+from benchmarks import (
+    absent_sensors,
+    all_subsets,
+    loading,
+    many_sensors,
+    streaming,
+    throughput,
+    training_loop,
+    training_step,
+)
 from benchmarks.result import Result
 from benchmarks.setup import TINY, Sizes
 
 BENCHMARKS: dict[str, Callable[[Sizes, str], Result]] = {
     "all_subsets": all_subsets.run,
+    "many_sensors": many_sensors.run,
     "absent_sensors": absent_sensors.run,
     "training_step": training_step.run,
     "training_loop": training_loop.run,

@@ -25,6 +25,7 @@ class Sizes:
         frames: T.
         pixels: Height and width.
         clips: B of everything but the training step.
+        light_clips: B where encoding costs next to nothing.
         step_frames: T of the training step, for which the paper's size is too large on two cores.
         step_pixels: Its height and width.
         matmul: Side of the square matrices that measure the machine.
@@ -38,6 +39,7 @@ class Sizes:
     frames: int = 16
     pixels: int = 224
     clips: int = 1
+    light_clips: int = 32
     step_frames: int = 8
     step_pixels: int = 112
     matmul: int = 4096
@@ -52,6 +54,7 @@ TINY = Sizes(
     frames=2,
     pixels=32,
     clips=2,
+    light_clips=2,
     step_frames=2,
     step_pixels=32,
     matmul=64,
