@@ -64,7 +64,7 @@ def stream(
         fail: Sensors that are to fail, and when, as in depth@2s-5s.
         top: How many classes to show.
         json: One line of JSON an answer, also on a terminal.
-        device: cpu, cuda, …; an export runs on the CPU.
+        device: auto, cpu, cuda, cuda:1 (the second GPU) or mps; an export runs on the CPU.
         int8: Use an export's 8-bit convolutions.
     """
     import json as json_format

@@ -167,7 +167,7 @@ class StreamPredictor:
             folder: Of either kind.
             window_seconds: See the class.
             stale_after: See the class.
-            device: For a model folder: cpu, cuda, …
+            device: For a model folder: auto, cpu, cuda, cuda:1 (the second GPU) or mps.
             int8: For an export: use its 8-bit convolutions.
         """
         model = load_stream_model(Path(folder), device=device, int8=int8)
