@@ -1,4 +1,4 @@
-"""95 % intervals: of a share of clips, and of a mean whose clips come in clusters (several clips of each subject)."""
+"""95 % intervals: of a fraction of clips, and of a mean whose clips come in clusters (subjects)."""
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -10,7 +10,7 @@ Z_95 = 1.959963984540054  # the 97.5 % point of the normal distribution
 
 
 def wilson_interval(correct: int, n: int) -> Interval:
-    """Wilson's score interval of a share (Wilson 1927); unlike p ± 1.96 s it never leaves 0–1 and is sound at 0 and 1.
+    """Wilson's score interval of a fraction (Wilson 1927); unlike p ± 1.96 s it stays in 0–1 and is sound at its ends.
 
     It takes the clips for independent; clips of the same few people are not (see `cluster_interval`).
 
@@ -19,16 +19,16 @@ def wilson_interval(correct: int, n: int) -> Interval:
         n: Number of trials, at least 1.
 
     Returns:
-        (low, high), shares 0–1.
+        (low, high), fractions 0–1.
 
     Raises:
         ValueError: If n < 1 or correct lies outside 0–n.
     """
     if n < 1 or not 0 <= correct <= n:
-        raise ValueError(f"{correct} correct of {n} is no share: give n of at least 1 and correct between 0 and n")
-    share = correct / n
-    middle = (share + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
-    half = Z_95 / (1 + Z_95**2 / n) * float(np.sqrt(share * (1 - share) / n + Z_95**2 / (4 * n**2)))
+        raise ValueError(f"{correct} correct of {n} is no fraction: give n of at least 1 and correct between 0 and n")
+    fraction = correct / n
+    middle = (fraction + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
+    half = Z_95 / (1 + Z_95**2 / n) * float(np.sqrt(fraction * (1 - fraction) / n + Z_95**2 / (4 * n**2)))
     # At 0 and n the bound is exactly 0 and 1; rounding would leave ±1e-17.
     return (0.0 if correct == 0 else middle - half, 1.0 if correct == n else middle + half)
 

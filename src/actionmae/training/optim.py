@@ -25,7 +25,7 @@ def learning_rate(config: OptimConfig, epoch: float, *, epochs: int | None = Non
         if config.schedule == "linear":
             factor *= 1 - (1 - config.gamma) * inside / config.step_epochs
     if epoch < config.warmup_epochs:
-        # The first batch of all must move, too: count the epoch's own share from its end.
+        # The first batch of all must move, too: count the epoch's own part from its end.
         factor *= max(epoch, 1e-2) / config.warmup_epochs
     return config.lr * factor
 

@@ -218,7 +218,7 @@ def test_wilson_is_exact_at_its_ends_and_refuses_nonsense() -> None:
     assert wilson_interval(0, 7)[0] == 0.0
     assert wilson_interval(7, 7)[1] == 1.0
     for correct, n in ((0, 0), (-1, 3), (4, 3)):
-        with pytest.raises(ValueError, match=f"{correct} correct of {n} is no share"):
+        with pytest.raises(ValueError, match=f"{correct} correct of {n} is no fraction"):
             wilson_interval(correct, n)
 
 
