@@ -128,13 +128,14 @@ def _terminable() -> Iterator[None]:
 
 
 def _share_cores() -> None:
-    """Let idle threads sleep, for OpenMP reads this when torch is imported.
+    """Let idle threads spin for a moment only, then sleep; OpenMP reads this when torch is imported.
 
-    By default they spin, and where other programs use the cores, too, a training waits for threads that wait for it:
-    docs/results.md, "Two trainings on two cores".
+    By default they spin for long, and where other programs use the cores, too, a training waits for threads that wait
+    for it: docs/results.md, "Two trainings on two cores".
     """
-    for name, value in (("OMP_WAIT_POLICY", "passive"), ("KMP_BLOCKTIME", "0")):
-        os.environ.setdefault(name, value)
+    if "OMP_WAIT_POLICY" not in os.environ:
+        for name, value in (("GOMP_SPINCOUNT", "2000"), ("KMP_BLOCKTIME", "1")):
+            os.environ.setdefault(name, value)
 
 
 def _print_anything() -> None:

@@ -103,16 +103,22 @@ def test_a_terminal_without_the_character_gets_a_question_mark() -> None:
     assert run_python(code, env={"PYTHONIOENCODING": "ascii"}) == "mean ? 3\n"
 
 
-@pytest.mark.parametrize(("given", "wanted"), [({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")])
-def test_idle_threads_sleep_unless_told_otherwise(given: dict[str, str], wanted: str) -> None:
+@pytest.mark.parametrize(
+    ("given", "wanted"), [({}, "2000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, "None")]
+)
+def test_idle_threads_soon_sleep_unless_told_otherwise(
+    given: dict[str, str], wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.delenv(name, raising=False)
     code = (
         "import os\n"
         "from actionmae.cli import command\n"
         "def report():\n"
         "    'Load OpenMP.'\n"
         "    import torch\n"
-        "    print(os.environ['OMP_WAIT_POLICY'])\n"
+        "    print(os.environ.get('GOMP_SPINCOUNT'))\n"
         "command.VERBS['report'] = report\n"
         "command.main(['report'])"
     )
-    assert run_python(code, env={"KMP_BLOCKTIME": "", **given}).split() == [wanted]
+    assert run_python(code, env=given).split() == [wanted]
