@@ -23,6 +23,7 @@ from benchmarks import (
     many_sensors,
     streaming,
     throughput,
+    training_draws,
     training_loop,
     training_step,
 )
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, Callable[[Sizes, str], Result]] = {
     "many_sensors": many_sensors.run,
     "absent_sensors": absent_sensors.run,
     "training_step": training_step.run,
+    "training_draws": training_draws.run,
     "training_loop": training_loop.run,
     "throughput": throughput.run,
     "loading": loading.run,
