@@ -77,7 +77,7 @@ def run(sizes: Sizes, device: str) -> Result:
     return Result(
         title="A training step at the paper's size, by the number of modalities dropped",
         about=(
-            f"{encoder}, {CLIPS} clips of R+D+I, {sizes.frames} frames of {sizes.pixels}², one draw for the batch. Naive: "
+            f"{encoder}, {CLIPS} clips of R+D+I, {sizes.frames} frames of {sizes.pixels}², one draw for all. Naive: "
             "as in training_step, so everything is encoded with gradient whatever is dropped."
         ),
         columns=("K", "ours, s", "naive, s", "naive ÷ ours"),

@@ -16,6 +16,7 @@ from actionmae.core.modality import ModalitySet
 from actionmae.core.tensors import ClassifierOutput, ClipBatch, check_visible
 from actionmae.nn.action_mae import ActionMAE
 from actionmae.nn.architectures import SavedModel
+from actionmae.nn.completion import build_completion
 from actionmae.nn.config import ClassifierConfig
 from actionmae.nn.fusion import ConcatFusion, SumFusion, TransformerFusion, logits_by_slot
 from actionmae.nn.modality_encoder import ModalityEncoder, build_modality_encoder
@@ -36,6 +37,7 @@ class MultiModalClassifier(SavedModel):
         fusion: Tokens [B, M, C] and filled [B, M] → logits.
         action_mae: Rebuilds the tokens of what is not visible; None = fusion sees what is there.
         token_heads: One classifier per modality token, or None.
+        completion: Fills missing tokens in place of ActionMAE: tokens [B, M, C] and visible [B, M] → estimates of all.
         config: What the modules were built from; a model without it cannot be saved.
 
     Raises:
@@ -53,6 +55,7 @@ class MultiModalClassifier(SavedModel):
         fusion: nn.Module,
         action_mae: ActionMAE | None = None,
         token_heads: Sequence[nn.Module] | None = None,
+        completion: nn.Module | None = None,
         config: ClassifierConfig | None = None,
     ) -> None:
         super().__init__()
@@ -65,6 +68,7 @@ class MultiModalClassifier(SavedModel):
                 raise ValueError(f"{len(parts)} {what} were given for {len(modalities)} modalities: give one for each")
         self.encoders = nn.ModuleList(encoders)
         self.action_mae = action_mae
+        self.completion = completion
         self.fusion = fusion
         self.token_heads = None if token_heads is None else nn.ModuleList(token_heads)
 
@@ -215,29 +219,39 @@ class MultiModalClassifier(SavedModel):
         mae: dict[str, Any] = {"mae_depth": config.mae_depth, "num_memory_tokens": config.num_memory_tokens}
         mae |= {"mae_positions": config.mae_positions, "modalities": list(names)}
         action_mae = Part(role="ActionMAE", prefix="action_mae.", settings={**self._layers(), **mae})
+        completion = {"embed_dim": config.embed_dim, "completion": config.completion, "modalities": list(names)}
+        fillers = [action_mae, Part(role="completion", prefix="completion.", settings=completion)]
         if isinstance(self.fusion, SumFusion | ConcatFusion | TransformerFusion):
             layers = {**self._layers(), "fusion_depth": config.fusion_depth}
-            return [action_mae, *self.fusion.parts(names, layers, classes)]
+            return [*fillers, *self.fusion.parts(names, layers, classes)]
         whole = {"fusion": config.fusion, "modalities": list(names)}
-        return [action_mae, Part(role="fusion", prefix="fusion.", settings=whole, only_for=classes)]
+        return [*fillers, Part(role="fusion", prefix="fusion.", settings=whole, only_for=classes)]
 
     def _complete(
         self, tokens: Float[Tensor, "B M C"], visible: Bool[Tensor, "B M"]
     ) -> tuple[Float[Tensor, "B M C"], Bool[Tensor, "B M"], Float[Tensor, "B M C"] | None]:
-        if self.action_mae is None:
+        if self.action_mae is None and self.completion is None:
             return torch.where(visible[:, :, None], tokens, 0.0), visible, None
         how = self.config.fusion_input
         if how != "reconstructed" and torch.is_grad_enabled() and bool(visible.all()):
-            # K = 0: nothing is rebuilt. With gradients of 0 ActionMAE would decay and drift under AdamW.
+            # K = 0: nothing is rebuilt. With gradients of 0 what rebuilds would decay and drift under AdamW.
             return tokens, visible, None
-        out = self.action_mae(tokens, visible)
+        reconstructed = self._estimate(tokens, visible)
+        filled_tokens = torch.where(visible[:, :, None], tokens, reconstructed)
         everywhere = torch.ones_like(visible)
         if how == "filled":
-            return out.tokens, everywhere, out.reconstructed
+            return filled_tokens, everywhere, reconstructed
         if how == "reconstructed":
-            return out.reconstructed, everywhere, out.reconstructed
+            return reconstructed, everywhere, reconstructed
         none_missing = visible.all(dim=1, keepdim=True)
-        return out.tokens, torch.where(none_missing, visible, ~visible), out.reconstructed
+        return filled_tokens, torch.where(none_missing, visible, ~visible), reconstructed
+
+    def _estimate(self, tokens: Float[Tensor, "B M C"], visible: Bool[Tensor, "B M"]) -> Float[Tensor, "B M C"]:
+        """Every slot's token from the visible ones."""
+        if self.action_mae is not None:
+            return cast("Tensor", self.action_mae(tokens, visible).reconstructed)
+        assert self.completion is not None
+        return cast("Tensor", self.completion(tokens, visible))
 
     def _rows(self, batch: ClipBatch, slot: int) -> Tensor | None:
         """Which rows have a modality, or None if none has."""
@@ -305,6 +319,7 @@ def assemble(modalities: ModalitySet, classes: Sequence[str], config: Classifier
         action_mae=_build_action_mae(size, config) if config.action_mae else None,
         fusion=find_fusion(config.fusion)(size, num_classes, config),
         token_heads=[nn.Linear(config.embed_dim, num_classes) for _ in modalities] if config.token_heads else None,
+        completion=build_completion(size, config),
         config=config,
     )
 

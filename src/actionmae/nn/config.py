@@ -83,6 +83,7 @@ class ClassifierConfig:
         fusion_input: What fusion sees with ActionMAE: "filled" = originals, reconstructions in the missing places
             (§3.1); "reconstructed" = the decoder's output in every place; "missing" = only the reconstructions of
             missing tokens (App. B to the letter), the originals of a clip that misses none.
+        completion: Registered module that fills missing tokens in place of ActionMAE; "" = none.
         token_heads: One classifier per modality token beside the fusion's (not in the paper; see docs/design.md).
 
     Raises:
@@ -109,6 +110,7 @@ class ClassifierConfig:
     num_memory_tokens: int = 1
     mae_positions: bool = True
     fusion_input: FusionInput = "filled"
+    completion: str = ""
     token_heads: bool = False
 
     def __post_init__(self) -> None:
@@ -117,6 +119,10 @@ class ClassifierConfig:
                 raise ValueError(f"model.{name} is {getattr(self, name)}: give at least 1")
         if self.num_memory_tokens < 0:
             raise ValueError(f"model.num_memory_tokens is {self.num_memory_tokens}: give 0 (no memory) or more")
+        if self.completion and self.action_mae:
+            raise ValueError(
+                f"model.action_mae is true and model.completion is {self.completion!r}: one fills missing tokens"
+            )
         try:
             self.transformer(self.time_depth)
         except ValueError as error:

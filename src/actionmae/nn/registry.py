@@ -1,4 +1,4 @@
-"""Encoders and fusions by name: the project's own, and whatever a user adds without touching the package.
+"""Encoders, fusions and completions by name: the project's own, and whatever a user adds without touching the package.
 
 ::
 
@@ -6,10 +6,10 @@
     def build(spec, config):
         return MyNetwork(...)       # frames [R, T, C_in, H, W], frame_available=[R, T] → features [R, T, C]
 
-A saved model names its encoders and fusion: register them before `load_model`.
+A saved model names its encoders, fusion and completion: register them before `load_model`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -21,8 +21,10 @@ from actionmae.nn.config import ClassifierConfig
 
 BuildEncoder = Callable[[ModalitySpec, ClassifierConfig], nn.Module]
 BuildFusion = Callable[[int, int, ClassifierConfig], nn.Module]
+BuildCompletion = Callable[[int, ClassifierConfig], nn.Module]
 _E = TypeVar("_E", bound=BuildEncoder)
 _F = TypeVar("_F", bound=BuildFusion)
+_C = TypeVar("_C", bound=BuildCompletion)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,7 @@ class EncoderEntry:
 
 _ENCODERS: dict[str, EncoderEntry] = {}
 _FUSIONS: dict[str, BuildFusion] = {}
+_COMPLETIONS: dict[str, BuildCompletion] = {}
 
 
 def register_encoder(name: str, *, kinds: tuple[Kind, ...], whole_clip: bool = False) -> Callable[[_E], _E]:
@@ -75,6 +78,24 @@ def register_fusion(name: str) -> Callable[[_F], _F]:
     def add(build: _F) -> _F:
         _refuse_taken("fusion", name, _FUSIONS)
         _FUSIONS[name] = build
+        return build
+
+    return add
+
+
+def register_completion(name: str) -> Callable[[_C], _C]:
+    """Make known what fills missing tokens in place of ActionMAE; decorates its builder.
+
+    The builder gets (M, config) and returns a module that maps tokens [B, M, C] and visible [B, M] bool to an estimate
+    of every slot's token [B, M, C], reading only visible slots.
+
+    Raises:
+        ValueError: If the name is taken.
+    """
+
+    def add(build: _C) -> _C:
+        _refuse_taken("completion", name, _COMPLETIONS)
+        _COMPLETIONS[name] = build
         return build
 
     return add
@@ -114,6 +135,18 @@ def find_fusion(name: str) -> BuildFusion:
     return _FUSIONS[name]
 
 
-def _refuse_taken(what: str, name: str, known: dict[str, EncoderEntry] | dict[str, BuildFusion]) -> None:
+def find_completion(name: str) -> BuildCompletion:
+    """The builder of a registered completion.
+
+    Raises:
+        ValueError: If the name is unknown.
+    """
+    if name not in _COMPLETIONS:
+        known = ", ".join(_COMPLETIONS) or "none"
+        raise ValueError(f"model.completion is {name!r}{did_you_mean(name, _COMPLETIONS)}: registered are {known}")
+    return _COMPLETIONS[name]
+
+
+def _refuse_taken(what: str, name: str, known: Mapping[str, object]) -> None:
     if name in known:
         raise ValueError(f"{what} {name!r} is already registered: choose another name")

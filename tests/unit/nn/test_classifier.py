@@ -128,6 +128,22 @@ def test_what_fusion_sees() -> None:
         assert torch.equal(original, batch.available & (fusion_input == "filled"))
 
 
+def test_a_completion_fills_missing_tokens_in_place_of_action_mae() -> None:
+    batch = tiny_batch(vectors(), 4)
+    model = tiny_classifier(vectors(), completion="missing_tokens")
+    assert model.completion is not None
+    seen, filled = model.reconstruct(model.encode(batch), batch.available)
+    expected = torch.where(batch.available[:, :, None], model.encode(batch), model.completion.tokens)
+    assert filled.all()
+    assert torch.equal(seen, expected)
+    with pytest.raises(ValueError, match=r"model.completion is 'missing_token' \(did you mean 'missing_tokens'\?\)"):
+        tiny_classifier(vectors(), completion="missing_token")
+    with pytest.raises(
+        ValueError, match=r"model.action_mae is true and model.completion is 'missing_tokens': one fills"
+    ):
+        tiny_classifier(vectors(), completion="missing_tokens", action_mae=True)
+
+
 def test_without_action_mae_only_what_is_visible_is_filled() -> None:
     batch = tiny_batch(vectors(), 4)
     model = tiny_classifier(vectors())
