@@ -47,7 +47,7 @@ class Cell:
     def done(self) -> bool:
         """Whether it is trained, and scored if it should be."""
         run = RunFolder(self.folder)
-        scored = not self.settings.score or (self.folder / "scores.npz").is_file()
+        scored = not self.settings.score or run.scores.is_file()
         return scored and run.trained_epochs >= self.settings.optim.epochs
 
 

@@ -19,6 +19,7 @@ class ClipsConfig:
         device: auto, cpu, cuda, cuda:1 (the second GPU) or mps.
         batch_size: Clips per batch.
         num_workers: Processes that decode, for each device; 0 = the process that computes.
+        skip_broken: A recording that cannot be read counts as missing, and is listed at the end, instead of ending all.
 
     Raises:
         ValueError: If a number is out of range, or there is no such device.
@@ -29,6 +30,7 @@ class ClipsConfig:
     device: str = "auto"
     batch_size: int = 32
     num_workers: int = 0
+    skip_broken: bool = False
 
     def __post_init__(self) -> None:
         check_device(self.device)

@@ -3,7 +3,7 @@
 import functools
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import torch
 from actionmae.core.devices import pick_device
 from actionmae.core.files import atomic_write, require_writable, write_text
 from actionmae.core.tensors import ClipBatch
+from actionmae.data.loading.broken import log_broken
 from actionmae.data.manifest import ClipRow, read_manifest
 from actionmae.data.splits import check_labels, rows_for_model, split_rows
 from actionmae.data.transforms.transform import transform
@@ -64,7 +65,7 @@ def evaluate_model(
             progress(clips, total)
 
     report(0)
-    scores = score_model(
+    scores, broken = score_model(
         model_folder,
         rows,
         device=config.device,
@@ -72,12 +73,14 @@ def evaluate_model(
         batch_size=config.batch_size,
         num_workers=config.num_workers,
         all_subsets_up_to=config.all_subsets_up_to,
+        skip_broken=config.skip_broken,
         progress=report,
     )
     if config.num_devices != 1:
         report(len(rows))
-    facts = {"model": str(model_folder), "manifest": str(manifest)}
+    facts: dict[str, Any] = {"model": str(model_folder), "manifest": str(manifest)}
     facts |= {"protocol": config.protocol, "split": config.split}
+    facts |= {"broken": [[*key, reason] for key, reason in sorted(broken.items())]} if config.skip_broken else {}
     table = write_scores(scores, out, facts=facts, specialists=config.specialists or None)
     if model.calibration is not None:
         found = [each.to_dict() for each in reliability(scores, model.calibration)]
@@ -85,12 +88,13 @@ def evaluate_model(
     curves = []
     if config.frame_loss:
         model.to(pick_device(config.device))
-        scorer = ClipScorer(rows, model, batch_size=config.batch_size, num_workers=config.num_workers)
+        scorer = _clips(rows, model, config)
         for spans in (False, True):
             batches = _counted(scorer.stored_batches(model), lambda clips: report(clips * len(FRACTIONS)))
             ready = functools.partial(transform, modalities=model.modalities)
             curves.append(score_frame_loss(model, batches, transform=ready, spans=spans))
         write_text(out / "frame_loss.json", json.dumps([curve.to_dict() for curve in curves], indent=2) + "\n")
+    log_broken(broken, "scored")
     return table, curves
 
 
@@ -154,7 +158,8 @@ def embed_clips(
         progress(0, len(rows))
     columns: dict[str, list[np.ndarray]] = {"tokens": [], "filled": [], "available": []}
     names: list[str] = []
-    for batch in ClipScorer(rows, model, batch_size=config.batch_size, num_workers=config.num_workers).batches(model):
+    clips = _clips(rows, model, config)
+    for batch in clips.batches(model):
         tokens = model.encode(batch)
         filled, _ = model.reconstruct(tokens, batch.available)
         for key, value in (("tokens", tokens), ("filled", filled), ("available", batch.available)):
@@ -162,10 +167,23 @@ def embed_clips(
         names += batch.sample_ids
         if progress is not None:
             progress(len(batch), len(rows))
+    if not names:
+        raise ValueError(f"no clip can be read; the first error was: {next(iter(clips.broken.values()))}")
     with atomic_write(out) as unfinished, unfinished.open("wb") as file:
         arrays: dict[str, Any] = {key: np.concatenate(parts) for key, parts in columns.items()}
         np.savez(file, **arrays, sample_ids=np.array(names), modalities=np.array(model.modalities.names))
+    log_broken(clips.broken, "embedded")
     return len(names)
+
+
+def _clips(rows: Sequence[ClipRow], model: SavedModel, config: ClipsConfig) -> ClipScorer:
+    return ClipScorer(
+        rows,
+        model,
+        batch_size=config.batch_size,
+        num_workers=config.num_workers,
+        skip_broken=config.skip_broken,
+    )
 
 
 def _counted(batches: Iterator[ClipBatch], report: Callable[[int], None]) -> Iterator[ClipBatch]:

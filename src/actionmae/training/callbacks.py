@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from actionmae.core.files import atomic_write
+from actionmae.data.loading.broken import log_broken
+from actionmae.data.loading.loader import ClipLoader
 from actionmae.evaluation.scores import SubsetScores, merge
 from actionmae.evaluation.table import RobustnessTable
 from actionmae.inference.scoring import ClipScorer
@@ -20,6 +22,8 @@ from actionmae.training.loaders import TrainingClips
 from actionmae.training.module import TrainingModule
 from actionmae.training.run_folder import History, RunFolder
 from actionmae.training.settings import TrainSettings
+
+_T = TypeVar("_T")
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +61,7 @@ class EpochEnd(Callback):
                 batch_size=data.eval_batch_size,
                 num_workers=data.num_workers,
                 cache=data.cache,
+                skip_broken=data.skip_broken,
             )
         if trainer.is_global_zero and (self.resume or not self.run.begun):
             self._begin(pl_module.epoch, trainer.global_step, first_epoch=pl_module.first_epoch)
@@ -100,8 +105,14 @@ class EpochEnd(Callback):
             trainer.save_checkpoint(self.run.last, weights_only=False)  # all processes take part
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Close the logs; say how much was missing."""
+        """Close the logs; say how much was missing, and what was broken."""
         assert isinstance(pl_module, TrainingModule)
+        assert isinstance(trainer.train_dataloader, ClipLoader)
+        found = [{**trainer.train_dataloader.broken, **(self.scorer.broken if self.scorer else {})}]
+        if trainer.world_size > 1:
+            found = _gather(found[0], trainer.world_size)
+        if trainer.is_global_zero:
+            log_broken({key: reason for each in found for key, reason in each.items()}, "training and validation")
         if self.writer is not None:
             self.writer.close()
             log_missing_rates(pl_module.meter.last, pl_module.method.model.modalities.names)
@@ -110,14 +121,12 @@ class EpochEnd(Callback):
         """Top-1 of the full set and mean over the subsets, in percent, over the shards of all processes."""
         if not self.clips.splits.val:
             return {}
-        scores: SubsetScores | None = None
+        shards: list[SubsetScores | None] = [None]
         if self.scorer is not None:
             with trainer.precision_plugin.forward_context():
-                scores = self.scorer(module.method.model)
-        shards = [scores]
+                shards = [self.scorer.shard(module.method.model)]
         if trainer.world_size > 1:
-            shards = [None] * trainer.world_size
-            torch.distributed.all_gather_object(shards, scores)
+            shards = _gather(shards[0], trainer.world_size)
         table = RobustnessTable.from_scores(merge([shard for shard in shards if shard is not None]))
         top1 = {row.subset: row.top1 for row in table.rows if row.top1 is not None}
         values = {f"val/top1/{subset}": value for subset, value in top1.items()}
@@ -151,6 +160,13 @@ class EpochEnd(Callback):
             for loss, step, moment in self.points:
                 self.writer.add_scalar("step/loss", loss, step, walltime=moment)
             self.points.clear()
+
+
+def _gather(mine: _T, world: int) -> list[_T]:
+    """What each of several processes has; all must call it."""
+    found: list[_T] = [mine] * world
+    torch.distributed.all_gather_object(found, mine)
+    return found
 
 
 class KeepSigterm(Callback):

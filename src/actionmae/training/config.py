@@ -25,6 +25,8 @@ class DataConfig:
         eval_batch_size: The same for validation and test.
         num_workers: Processes that decode clips; 0 = the training process itself.
         cache: Keep every decoded and resized clip in memory (small data sets).
+        skip_broken: A recording that cannot be read counts as missing, and is listed at the end, instead of ending the
+            training.
         augment: Crop, flip, jitter and frame dropping of the training clips.
 
     Raises:
@@ -40,6 +42,7 @@ class DataConfig:
     eval_batch_size: int = 32
     num_workers: int = 0
     cache: bool = False
+    skip_broken: bool = False
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:

@@ -1,6 +1,7 @@
 """One stage under Lightning: which processes, how it ends, and what Lightning may not do."""
 
 import logging
+import re
 import signal
 import warnings
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import lightning.pytorch as pl
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities import rank_zero_only
+from torch.multiprocessing.spawn import ProcessRaisedException
 
 from actionmae.core.process_group import is_first_process, launcher
 from actionmae.training.callbacks import EpochEnd, KeepSigterm
@@ -79,9 +81,16 @@ def fit(
 
 
 def what_stopped(error: BaseException, settings: TrainSettings) -> BaseException:
-    """The reason behind what Lightning raises: Ctrl-C, the end of another process, or the error itself."""
+    """The reason behind what Lightning raises: Ctrl-C, the end of another process, or the error itself.
+
+    A spawned or forked process sends its error as a traceback in text, whose end is the sentence.
+    """
     if isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt):
         return KeyboardInterrupt()
+    if isinstance(error, ProcessRaisedException):
+        kinds = {kind.__name__: kind for kind in (ValueError, FileNotFoundError, OSError, ChildProcessError)}
+        last = list(re.finditer(rf"^({'|'.join(kinds)}): ", str(error), re.MULTILINE))
+        return kinds[last[-1][1]](str(error)[last[-1].end() :].strip()) if last else error
     if (
         isinstance(error, RuntimeError)
         and settings.num_processes != 1

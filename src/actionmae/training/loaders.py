@@ -168,6 +168,7 @@ def train_loader(
         seed=seed,
         cache=config.cache,
         frames=config.augment.frames,
+        skip_broken=config.skip_broken,
     )
     if config.cache and config.num_workers > 0:
         dataset.preload()  # once, before the workers are forked, not once in each of them

@@ -43,6 +43,7 @@ _FREE = (
     "data.manifest",
     "data.num_workers",
     "data.cache",
+    "data.skip_broken",
     "data.eval_batch_size",
 )
 """What may change when a run is resumed, and every `engine` setting but the seed: clips are compared by themselves."""
@@ -89,13 +90,18 @@ class RunFolder:
 
     @property
     def model(self) -> Path:
-        """The model folder; written last, so that it marks a finished run."""
+        """The model folder; written when training has come to its end."""
         return self.path / "model"
 
     @property
     def finished(self) -> bool:
         """Whether training came to its end."""
         return (self.model / "config.json").is_file()
+
+    @property
+    def scores(self) -> Path:
+        """What the finished model says about the test clips."""
+        return self.path / "scores.npz"
 
     @property
     def begun(self) -> bool:

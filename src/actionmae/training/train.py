@@ -13,7 +13,9 @@ from typing import Any
 import torch
 
 from actionmae.core.devices import pick_device
+from actionmae.core.files import write_text
 from actionmae.core.process_group import is_first_process
+from actionmae.data.loading.broken import log_broken
 from actionmae.inference.card import model_card
 from actionmae.inference.evaluate import command_line, write_scores
 from actionmae.inference.scoring import ClipScorer
@@ -57,12 +59,15 @@ def train(run: Path | str, settings: TrainSettings, *, resume: bool = False, ove
     with folder.locked() if first else nullcontext():
         if first:
             folder.check(settings, resume=resume, overwrite=overwrite)
-        if resume and folder.trained_epochs >= settings.optim.epochs:
+        trained = resume and folder.trained_epochs >= settings.optim.epochs
+        if trained and (folder.scores.is_file() or not settings.score):
             log.info("run %s is finished", folder.path)
             return folder.model
         if settings.engine.threads is not None:
             torch.set_num_threads(settings.engine.threads)
         clips = read_clips(settings.data)
+        if trained and not clips.splits.test:
+            return folder.model
         _check(clips, settings)
         method, initialised = _build(settings, clips)
         _run_stages(method, folder, clips=clips, settings=settings, resume=resume)
@@ -161,16 +166,32 @@ def _finish(
     settings: TrainSettings,
     facts: dict[str, Any],
 ) -> None:
-    """Choose the weights, score the test clips, write the model folder last."""
+    """Choose the weights, write the model folder, then score the test clips and say so in its card."""
     data = settings.data
     if settings.select == "val":
         network.load_state_dict(read_checkpoint(folder.best))
-    table = None
-    if settings.score and clips.splits.test:
-        scorer = ClipScorer(clips.splits.test, network, batch_size=data.eval_batch_size, num_workers=data.num_workers)
-        brief = {"model": str(folder.model), "manifest": str(data.manifest), "protocol": data.protocol, "split": "test"}
-        table = write_scores(scorer(network), folder.path, facts={**brief, "seed": settings.engine.seed})
-    save_model(network.cpu(), folder.model, provenance=facts, card=model_card(network, table, facts))
+    folder.scores.unlink(missing_ok=True)  # of fewer epochs
+    save_model(network, folder.model, provenance=facts, card=model_card(network, None, facts))
+    if not (settings.score and clips.splits.test):
+        return
+    scorer = ClipScorer(
+        clips.splits.test,
+        network,
+        batch_size=data.eval_batch_size,
+        num_workers=data.num_workers,
+        skip_broken=data.skip_broken,
+    )
+    try:
+        scores = scorer(network)
+    except (ValueError, OSError) as error:
+        raise ValueError(
+            f"the model is finished ({folder.model}), but its test clips cannot be scored: {error}; mend or remove it, "
+            "or let data.skip_broken be true, then resume the run"
+        ) from error
+    brief = {"model": str(folder.model), "manifest": str(data.manifest), "protocol": data.protocol, "split": "test"}
+    table = write_scores(scores, folder.path, facts={**brief, "seed": settings.engine.seed})
+    write_text(folder.model / "README.md", model_card(network, table, facts))
+    log_broken(scorer.broken, "test")
 
 
 def provenance(settings: TrainSettings, clips: TrainingClips, initialised: Initialised | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset, get_worker_info
 
 from actionmae.core.modality import ModalitySet, ModalitySpec
 from actionmae.core.tensors import ClipBatch
+from actionmae.data.loading.broken import Broken, Recording
 from actionmae.data.loading.clip_frames import in_memory, read_at, read_uniform
 from actionmae.data.loading.clip_reading import fill
 from actionmae.data.loading.collate import ClipSample, empty_images, join
@@ -22,9 +23,6 @@ from actionmae.data.reading.alignment import clock_mismatch
 from actionmae.data.reading.readers import FrameReader, open_reader
 
 logger = logging.getLogger(__name__)
-
-Recording = tuple[str, str]
-"""Sample and modality."""
 
 
 class ClipDataset(Dataset[ClipSample]):
@@ -41,8 +39,9 @@ class ClipDataset(Dataset[ClipSample]):
         cache: Keep what was read in memory (training: whole recordings, cut to the region; otherwise the chosen
             frames). It lives in the process that reads, so use it with `num_workers=0`, or call `preload` first.
         frames: How training frames are chosen: "random" (§4.1), "segments" or "uniform"; see `sample_positions`.
-        skip_broken: A recording that cannot be read counts as missing, and is logged, instead of raising an error; a
-            clip of which no recording can be read is left out of its batch.
+        skip_broken: A recording that cannot be read counts as missing, instead of raising an error; the first one is
+            logged. A clip of which no recording can be read is left out of its batch. A training batch of which
+            nothing is left has the next clip that can be read, so that all processes get equally many batches.
 
     Attributes:
         rows: Those that have some modality.
@@ -83,7 +82,8 @@ class ClipDataset(Dataset[ClipSample]):
         if len(self.rows) < len(rows):
             logger.info("%d of %d clips have none of %r: left out", len(rows) - len(self.rows), len(rows), modalities)
         self.labels = tuple(self._label(row) for row in self.rows)
-        self.broken: dict[Recording, str] = {}
+        self.broken: Broken = {}
+        self._train = train
         self._frames: FrameChoice = frames if train else "uniform"
         self._seed = seed
         self._skip_broken = skip_broken
@@ -102,12 +102,11 @@ class ClipDataset(Dataset[ClipSample]):
             self.__getitems__([index])
 
     def note_broken(self, broken: Mapping[Recording, str]) -> None:
-        """Take over what another process has found; each recording is logged once."""
-        for key, reason in broken.items():
-            if key not in self.broken:
-                self.broken[key] = reason
-                if get_worker_info() is None:
-                    logger.warning("%s %s counts as missing: %s", *key, reason)
+        """Take over what another process has found; the first is logged."""
+        if broken and not self.broken and get_worker_info() is None:
+            key, reason = next(iter(broken.items()))
+            logger.warning("%s %s counts as missing, perhaps not alone (%s)", *key, reason)
+        self.broken |= broken
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -121,8 +120,22 @@ class ClipDataset(Dataset[ClipSample]):
     def __getitems__(self, indices: Sequence[int]) -> ClipBatch | None:
         """A batch, its images decoded straight into its tensors; a `DataLoader` asks for this instead of for items.
 
-        None = with `skip_broken`, nothing of any of these clips can be read.
+        None = with `skip_broken` and without `train`, nothing of any of these clips can be read.
+
+        Raises:
+            ValueError: If a recording cannot be read; with `skip_broken`, if no training clip can.
         """
+        batch = self._batch(indices)
+        if batch is not None or not self._train:
+            return batch
+        for step in range(1, len(self)):
+            batch = self._batch([(indices[-1] + step) % len(self)])
+            if batch is not None:
+                return batch
+        reason = next(iter(self.broken.values()))
+        raise ValueError(f"none of the {len(self)} training clips can be read; the first error was: {reason}")
+
+    def _batch(self, indices: Sequence[int]) -> ClipBatch | None:
         images = {spec.name: empty_images(spec, len(indices)) for spec in self._image_specs(indices)}
         samples = []
         for at, index in enumerate(indices):

@@ -8,8 +8,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from actionmae.core.tensors import ClipBatch
+from actionmae.data.loading.broken import Broken
 from actionmae.data.loading.collate import ClipSample, collate
-from actionmae.data.loading.dataset import ClipDataset, Recording
+from actionmae.data.loading.dataset import ClipDataset
 
 _KINDS = (FileNotFoundError, OSError, ValueError)
 """What unusable recordings raise; all other errors of a worker arrive with its traceback."""
@@ -36,6 +37,11 @@ class ClipLoader(DataLoader[Any]):
         dataset: Dataset[Any] = _Telling(clips) if num_workers > 0 else clips
         super().__init__(dataset, num_workers=num_workers, collate_fn=_collate, **options)
 
+    @property
+    def broken(self) -> Broken:
+        """What the dataset has found broken so far."""
+        return self._clips.broken
+
     def __iter__(self) -> Iterator[ClipBatch]:  # type: ignore[override]  # a generator does what DataLoader's own does
         for batch in super().__iter__():
             if isinstance(batch, Exception):
@@ -52,7 +58,7 @@ class _Told:
     """A batch from a worker process, and the recordings that it has found broken."""
 
     batch: ClipBatch | None
-    broken: dict[Recording, str]
+    broken: Broken
 
 
 class _Telling(Dataset[Any]):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from actionmae.core.modality import ModalitySet
+from actionmae.data.loading.broken import log_broken
 from actionmae.data.loading.dataset import ClipDataset
 from actionmae.data.loading.loader import ClipLoader
 from actionmae.data.manifest import ClipRow
@@ -66,9 +67,10 @@ def test_broken_recordings_count_as_missing(
             np.testing.assert_array_equal(batch.clips[name][1], whole.clips[name][0])
     assert dataset.broken.keys() == {("b", "rgb"), ("c", "inertial"), ("d", "rgb"), ("d", "inertial")}
     told = [record.message for record in caplog.records if "counts as missing" in record.message]
-    assert len(told) == 4, "each once"
-    assert any("c inertial counts as missing: inertial recording" in text for text in told)
-    assert dataset.__getitems__([3]) is None
+    assert len(told) == 1
+    assert told[0].startswith("d rgb counts as missing, perhaps not alone (")
+    instead = dataset.__getitems__([3])
+    assert (instead and instead.sample_ids) == (["a"] if ways["train"] else None)
     with pytest.raises(ValueError, match="nothing of clip 'd' can be read: leave it out of the manifest"):
         dataset[3]
     dataset.preload()
@@ -92,7 +94,23 @@ def test_a_loader_brings_what_its_workers_find(
     for _ in range(2):
         assert [batch.sample_ids for batch in loader] == [["a"], ["b"], ["c"]]
     assert dataset.broken.keys() == {("b", "rgb"), ("c", "inertial"), ("d", "rgb"), ("d", "inertial")}
-    assert len([record for record in caplog.records if "counts as missing" in record.message]) == 4
+    assert len([record for record in caplog.records if "counts as missing" in record.message]) == 1
+
+
+def test_training_with_nothing_that_can_be_read_is_one_sentence(rows: list[ClipRow]) -> None:
+    dataset = ClipDataset(rows[3:], ("x",), MODALITIES, train=True, skip_broken=True)
+    with pytest.raises(ValueError, match=r"none of the 1 training clips can be read; the first error was: .*d\.avi"):
+        dataset.__getitems__([0])
+
+
+def test_the_list_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    log_broken({}, "test")
+    assert not caplog.records
+    log_broken({("b", "rgb"): "too short", ("a", "depth"): "no video"}, "test")
+    assert caplog.messages == [
+        "2 broken recordings of the test clips counted as missing:\n"
+        "  a without depth: no video\n  b without rgb: too short"
+    ]
 
 
 def test_arguments_are_checked(rows: list[ClipRow]) -> None:
