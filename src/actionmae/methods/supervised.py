@@ -10,11 +10,11 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from actionmae.core.choices import Dropped
-from actionmae.core.dropping import sample_visible
 from actionmae.core.modality import ModalitySet
 from actionmae.core.tensors import ClassifierOutput, ClipBatch
 from actionmae.methods.base import Draws, Method, StepOutput
 from actionmae.methods.config import ActionMAEConfig, ModalityDropoutConfig, PlainConfig
+from actionmae.methods.shared import draw_visible
 from actionmae.nn.build import build_classifier
 from actionmae.nn.classifier import MultiModalClassifier
 from actionmae.nn.config import ClassifierConfig
@@ -71,8 +71,7 @@ class Supervised(Method):
         config = self.config
         visible = batch.available
         if isinstance(config, ModalityDropoutConfig):
-            generator = draws.shared if config.drop_per == "batch" else draws.own
-            visible = sample_visible(visible, generator=generator, per=config.drop_per, draw=config.drop_draw)
+            visible = draw_visible(visible, config, draws)
         output = self.model(batch, visible, dropped=self._dropped())
         smoothing = config.label_smoothing
         losses = {

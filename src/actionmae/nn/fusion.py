@@ -4,7 +4,7 @@ Legend: B batch, M modality, C embed_dim.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from jaxtyping import Bool, Float
@@ -25,17 +25,23 @@ class SumFusion(nn.Module):
         num_classes: Width of the logits.
     """
 
+    name: ClassVar[str] = "sum"
+
     def __init__(self, *, num_modalities: int, dim: int, num_classes: int) -> None:
         super().__init__()
         self.heads = nn.ModuleList(nn.Linear(dim, num_classes) for _ in range(num_modalities))
 
     def forward(self, tokens: Float[Tensor, "B M C"], filled: Bool[Tensor, "B M"]) -> Float[Tensor, "B num_classes"]:
         """Logits from the filled slots."""
-        return logits_by_slot(self.heads, tokens, filled).sum(dim=1)
+        return self.by_slot(tokens, filled).sum(dim=1)
+
+    def by_slot(self, tokens: Float[Tensor, "B M C"], filled: Bool[Tensor, "B M"]) -> Float[Tensor, "B M num_classes"]:
+        """Each slot's own logits; 0 where it is not filled."""
+        return logits_by_slot(self.heads, tokens, filled)
 
     def parts(self, names: Sequence[str], layers: Mapping[str, Any], classes: Mapping[str, Any]) -> list[Part]:
         """One linear head for each modality; see `nn.parts`."""
-        settings = {"fusion": "sum", "embed_dim": layers["embed_dim"]}
+        settings = {"fusion": self.name, "embed_dim": layers["embed_dim"]}
         return [
             Part(role="classifier", modality=name, prefix=f"fusion.heads.{slot}.", settings=settings, only_for=classes)
             for slot, name in enumerate(names)

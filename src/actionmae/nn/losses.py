@@ -1,4 +1,4 @@
-"""The two losses of §3.2: reconstruction (Eq. 5) and classification; Eq. 6 is their weighted sum (methods/).
+"""The losses of §3.2, reconstruction (Eq. 5) and classification (Eq. 6 is their sum), and those that methods share.
 
 Legend: B batch, M modality, C embed_dim.
 """
@@ -64,8 +64,40 @@ def token_classification_loss(
 
     Each encoder gets a training signal of its own, so that no dominant modality starves the others.
     """
-    num_modalities = available.shape[1]
+    return masked_mean(slot_losses(token_logits, labels, available, label_smoothing=label_smoothing), available)
+
+
+def slot_losses(
+    token_logits: Float[Tensor, "B M num_classes"],
+    labels: Int64[Tensor, " B"],
+    available: Bool[Tensor, "B M"],
+    *,
+    label_smoothing: float = 0.1,
+) -> Float[Tensor, "B M"]:
+    """Cross-entropy of every clip in every slot; 0, without gradient, where `available` is False."""
     kept = torch.where(available[:, :, None], token_logits, 0.0)
-    targets = labels[:, None].expand(-1, num_modalities)
-    losses = F.cross_entropy(kept.transpose(1, 2), targets, label_smoothing=label_smoothing, reduction="none")  # [B, M]
-    return torch.where(available, losses, 0.0).sum() / available.sum().clamp(min=1)
+    targets = labels[:, None].expand(-1, available.shape[1])
+    losses = F.cross_entropy(kept.transpose(1, 2), targets, label_smoothing=label_smoothing, reduction="none")
+    return torch.where(available, losses, 0.0)
+
+
+def soft_target_loss(
+    logits: Float[Tensor, "*rows num_classes"], targets: Float[Tensor, "*rows num_classes"], *, temperature: float = 1.0
+) -> Float[Tensor, "*rows"]:
+    """T² KL(softmax(targets / T) ‖ softmax(logits / T)) of every row (Hinton, Vinyals, Dean 2015); ≥ 0.
+
+    T² keeps the size of the gradient; the teacher's logits, `targets`, get none.
+
+    Args:
+        logits: The student's.
+        targets: The teacher's.
+        temperature: T > 0; above 1 the wrong classes count for more.
+    """
+    wanted = (targets.detach() / temperature).log_softmax(dim=-1)
+    given = (logits / temperature).log_softmax(dim=-1)
+    return temperature**2 * (wanted.exp() * (wanted - given)).sum(dim=-1)
+
+
+def masked_mean(values: Float[Tensor, "*rows"], mask: Bool[Tensor, "*rows"]) -> Float[Tensor, ""]:
+    """Mean of the values where `mask` is True; 0 if it never is. The other values are not read, not even NaN."""
+    return torch.where(mask, values, 0.0).sum() / mask.sum().clamp(min=1)

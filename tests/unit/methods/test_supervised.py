@@ -48,7 +48,7 @@ def test_settings_out_of_range_are_refused(change: dict[str, Any], sentence: str
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"name": "mae"}, "unknown method 'mae': known are plain, modality_dropout, action_mae"),
+        ({"name": "mae"}, "unknown method 'mae': known are plain, modality_dropout, action_mae, "),
         ({"name": "plane"}, "unknown method 'plane' (did you mean 'plain'?)"),
         ({"name": "plain", "rec_weight": 1.0}, "method 'plain' has no field 'rec_weight'"),
         ({"rec_wait": 1.0}, "method 'action_mae' has no field 'rec_wait' (did you mean 'rec_weight'?)"),

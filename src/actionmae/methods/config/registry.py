@@ -6,12 +6,15 @@ from typing import Any
 
 from actionmae.core.choices import did_you_mean
 from actionmae.methods.config.base import MethodConfig
+from actionmae.methods.config.streams import DMCLConfig, GraphDistillationConfig
 from actionmae.methods.config.supervised import ActionMAEConfig, ModalityDropoutConfig, PlainConfig
 
 METHODS: dict[str, tuple[type[MethodConfig], str]] = {
     "plain": (PlainConfig, "actionmae.methods.supervised:Supervised"),
     "modality_dropout": (ModalityDropoutConfig, "actionmae.methods.supervised:Supervised"),
     "action_mae": (ActionMAEConfig, "actionmae.methods.supervised:Supervised"),
+    "dmcl": (DMCLConfig, "actionmae.methods.dmcl:DMCL"),
+    "graph_distillation": (GraphDistillationConfig, "actionmae.methods.graph_distillation:GraphDistillation"),
 }
 """By name: the configuration's class, and "module:Class" of what trains."""
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from actionmae.core.choices import Draw, Per, Reduction, check_choice
-from actionmae.methods.config.base import MethodConfig
+from actionmae.core.choices import Reduction, check_choice
+from actionmae.methods.config.base import DroppingConfig, MethodConfig
 
 RecGradient = Literal["encoders", "action_mae"]
 
@@ -25,22 +25,10 @@ class PlainConfig(MethodConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModalityDropoutConfig(PlainConfig):
-    """The same with modalities dropped at random; nothing is reconstructed.
-
-    Attributes:
-        drop_per: One draw of what to drop for each optimiser step (App. B: "at every iteration") or for each sample.
-        drop_draw: K uniform, then a K-subset (§3.1); or uniform over the non-empty subsets.
-    """
+class ModalityDropoutConfig(PlainConfig, DroppingConfig):
+    """The same with modalities dropped at random; nothing is reconstructed."""
 
     name: str = "modality_dropout"
-    drop_per: Per = "batch"
-    drop_draw: Draw = "uniform_k"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_choice("method.drop_per", self.drop_per, Per)
-        check_choice("method.drop_draw", self.drop_draw, Draw)
 
 
 @dataclass(frozen=True, kw_only=True)
