@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from actionmae.core.devices import pick_device
-from actionmae.data.loading.dataset import ClipDataset
-from actionmae.data.manifest import read_manifest
+from actionmae.core.modality import ModalitySet
+from actionmae.data.manifest import ClipRow, read_manifest
+from actionmae.data.reading.readers import open_reader
 from actionmae.data.splits import check_labels, rows_for_model, split_rows
 from actionmae.evaluation.calibration import Reliability, fit_calibration, reliability
 from actionmae.inference.evaluate import command_line
 from actionmae.inference.health import learn_ranges
+from actionmae.inference.read_stored import StoredSample, read_stored
 from actionmae.inference.scoring import ClipScorer
 from actionmae.nn.checkpoint import load_model, read_config, save_model
 
@@ -60,8 +62,7 @@ def calibrate_model(
     check_labels(rows, model.classes)
     scorer = ClipScorer(rows, model, batch_size=batch_size)
     scores = scorer(model, progress=None if progress is None else lambda clips: progress(clips, len(rows)))
-    clips = ClipDataset(rows, model.classes, model.modalities, train=False)
-    healthy = learn_ranges(clips[at] for at in range(len(clips)))
+    healthy = learn_ranges(_stored(row, model.modalities) for row in rows)
     model.calibration = replace(fit_calibration(scores, min_clips=min_clips), healthy=healthy)
     facts = {"manifest": str(manifest), "protocol": protocol, "split": split, "val_subjects": list(val_subjects)}
     facts |= {"command": command_line(), "date": datetime.now(UTC).isoformat(timespec="seconds")}
@@ -69,3 +70,8 @@ def calibrate_model(
     card = folder / "README.md"
     save_model(model, folder, provenance=provenance, card=card.read_text(encoding="utf-8") if card.is_file() else "")
     return reliability(scores, model.calibration)
+
+
+def _stored(row: ClipRow, modalities: ModalitySet) -> StoredSample:
+    readers = {name: open_reader(cell, modalities[name]) for name, cell in row.files.items() if name in modalities}
+    return read_stored(row.sample, readers, modalities)

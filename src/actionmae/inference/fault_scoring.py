@@ -20,8 +20,7 @@ from torch import Tensor
 from actionmae.core.calibration import Ranges
 from actionmae.core.devices import pick_device
 from actionmae.core.modality import ModalitySpec
-from actionmae.data.loading.clip_reading import read_sample
-from actionmae.data.loading.collate import ClipSample, collate
+from actionmae.data.loading.collate import collate
 from actionmae.data.manifest import ClipRow, read_manifest
 from actionmae.data.reading.readers import FrameReader, Indices, open_reader
 from actionmae.data.splits import check_labels, rows_for_model, split_rows
@@ -29,6 +28,8 @@ from actionmae.data.transforms.transform import transform
 from actionmae.evaluation.faults import FaultRow
 from actionmae.inference.faults import FAULTS, Degraded
 from actionmae.inference.health import find_broken, require_ranges
+from actionmae.inference.predictor import as_tensors
+from actionmae.inference.read_stored import StoredSample, read_stored
 from actionmae.nn.architectures import SavedModel
 from actionmae.nn.checkpoint import load_model
 
@@ -153,7 +154,7 @@ def _score_clip(model: SavedModel, row: ClipRow, healthy: Ranges, tallies: Mappi
     specs = [spec for spec in model.modalities if spec.name in row.files]
     readers = {spec.name: open_reader(row.files[spec.name], spec) for spec in specs}
     readers = {name: _Kept(each) if _is_image(model, name) else each for name, each in readers.items()}
-    clean = read_sample(row.sample, readers, model.modalities)
+    clean = read_stored(row.sample, readers, model.modalities)
     tokens, available = _encode(model, [clean])
     alarms = find_broken(clean, healthy)
     right = bool(_answers(model, tokens, available)[0] == label)
@@ -182,7 +183,7 @@ def _is_image(model: SavedModel, name: str) -> bool:
 
 def _degrade(
     sample: str, reader: FrameReader, spec: ModalitySpec, model: SavedModel
-) -> tuple[list[_Case], list[ClipSample]]:
+) -> tuple[list[_Case], list[StoredSample]]:
     cases, samples = [], []
     for fault in FAULTS:
         for severity, level in enumerate(fault.levels_for(spec), start=1):
@@ -190,14 +191,14 @@ def _degrade(
             changed = fault.apply(Degraded(reader=reader, spec=spec, level=level, key=key))
             if changed is not None:
                 cases.append((spec.name, fault.name, severity, fault.unit.format(level)))
-                samples.append(read_sample(sample, {spec.name: changed}, model.modalities))
+                samples.append(read_stored(sample, {spec.name: changed}, model.modalities))
     return cases, samples
 
 
-def _encode(model: SavedModel, samples: Sequence[ClipSample]) -> tuple[Float[Tensor, "R M C"], Bool[Tensor, "R M"]]:
+def _encode(model: SavedModel, samples: Sequence[StoredSample]) -> tuple[Float[Tensor, "R M C"], Bool[Tensor, "R M"]]:
     device = next(model.parameters()).device
-    names = [replace(sample, sample=f"{sample.sample} {at}") for at, sample in enumerate(samples)]
-    batch = transform(collate(names).to(device), model.modalities)
+    named = [as_tensors(replace(sample, sample=f"{sample.sample} {at}")) for at, sample in enumerate(samples)]
+    batch = transform(collate(named).to(device), model.modalities)
     return model.encode(batch), batch.available
 
 

@@ -1,7 +1,7 @@
 """Is a recording recognisably broken? A few numbers of a clip, and the ranges in which healthy clips have them.
 
 The ranges come from healthy clips of the same sensor, with room to spare: a sensor that always looks still, dark or
-full of holes is healthy so. What keeps a clip within them, such as a slight blur, is not found.
+full of holes is healthy so. What keeps a clip within them, such as a slight blur, is not found. No torch.
 
 Shapes: T frame, c stored channel, H W pixels, J joint, C channel, L sample of a window.
 """
@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from actionmae.core.calibration import Calibration, Ranges
-from actionmae.data.loading.collate import ClipSample
+from actionmae.inference.read_stored import StoredSample
 
 Measures = dict[str, float]
 """None below 0; those that end in "fraction" are at most 1."""
@@ -24,20 +24,20 @@ judged by the other three, for at most 1 % false alarms."""
 _TINY = 1e-6
 
 
-def measure(sample: ClipSample, name: str) -> Measures:
+def measure(sample: StoredSample, name: str) -> Measures:
     """Numbers of one modality of a clip, as it is stored on the host."""
-    clip = sample.clips[name].numpy()
+    stored = sample.clips[name]
+    clip, persons = stored.clip[0], stored.person_available
     kind = sample.modalities[name].kind
     if kind == "frames":
         return _frames(clip)
-    if kind == "joints":
-        seen = sample.person_available[name].numpy()[:, 0]
-        return _joints(clip[seen, 0].astype(np.float64))
+    if persons is not None:
+        return _joints(clip[persons[0, :, 0], 0].astype(np.float64))
     columns = clip.swapaxes(1, 2) if kind == "signal" else clip[:, None]  # [T, L, C]
     return _signal(columns.astype(np.float64))
 
 
-def learn_ranges(samples: Iterable[ClipSample]) -> Ranges:
+def learn_ranges(samples: Iterable[StoredSample]) -> Ranges:
     """The ranges of healthy clips, by modality and measure."""
     seen: dict[str, dict[str, list[float]]] = {}
     for sample in samples:
@@ -58,7 +58,7 @@ def require_ranges(calibration: Calibration | None) -> Ranges:
     return calibration.healthy
 
 
-def find_broken(sample: ClipSample, healthy: Ranges) -> dict[str, str]:
+def find_broken(sample: StoredSample, healthy: Ranges) -> dict[str, str]:
     """Why which of the clip's modalities are recognisably broken, in words."""
     broken = {}
     for name in sample.clips:

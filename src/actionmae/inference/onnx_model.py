@@ -99,6 +99,8 @@ class OnnxModel:
             raise ValueError(f"{folder} has no 8-bit graphs: export it again with --int8 MANIFEST")
         self.modalities = ModalitySet.from_list(self.config.modalities)
         self.classes = tuple(self.config.classes)
+        supported = self.config.supported_subsets
+        self.supported_subsets = None if supported is None else tuple(tuple(subset) for subset in supported)
         calibration = self.config.calibration
         self.calibration = None if calibration is None else Calibration.from_dict(calibration)
         graphs = self.config.graphs | (self.config.int8 if int8 else {})
@@ -125,9 +127,8 @@ class OnnxModel:
     def _check_supported(self, subset: Subset) -> None:
         if not subset:
             raise ValueError("a clip has no visible modality: give at least one")
-        supported = self.config.supported_subsets
-        if supported is not None and list(subset) not in supported:
-            known: Sequence[str] = [format_subset(tuple(each), self.modalities) for each in supported]
+        if self.supported_subsets is not None and subset not in self.supported_subsets:
+            known: Sequence[str] = [format_subset(each, self.modalities) for each in self.supported_subsets]
             raise ValueError(
                 f"this model does not predict from {format_subset(subset, self.modalities)}: it does from "
                 f"{', '.join(known)}"

@@ -1,16 +1,14 @@
-"""A clip's recordings → a sample; a broken recording becomes a missing one if others are left."""
+"""A clip's recordings → a sample; a broken recording becomes a missing one if others are left. No torch."""
 
 import os
-from collections.abc import Container, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 
 from numpy.typing import ArrayLike
 
 from actionmae.core.modality import ModalitySet
 from actionmae.data.cell import Cell
-from actionmae.data.loading.clip_reading import read_sample
-from actionmae.data.loading.collate import ClipSample
 from actionmae.data.reading.readers import FrameReader, array_reader, open_reader
+from actionmae.inference.read_stored import StoredSample, read_stored
 
 Source = Cell | str | os.PathLike[str] | ArrayLike
 """A path (video, folder of images, .mat, .npy, .skeleton), a cell of a manifest, or an array or tensor, time first."""
@@ -60,7 +58,7 @@ def open_recordings(
 
 def read_readable(
     sample: str, readers: Mapping[str, FrameReader], modalities: ModalitySet
-) -> tuple[ClipSample, Broken]:
+) -> tuple[StoredSample, Broken]:
     """The sample of the recordings that can be read to the end, as a test clip is read.
 
     Raises:
@@ -68,29 +66,19 @@ def read_readable(
         ValueError: If none can be read, or each can but not together (their clocks do not meet).
     """
     try:
-        return read_sample(sample, readers, modalities), {}
+        return read_stored(sample, readers, modalities), {}
     except (ValueError, OSError):
         reasons = {name: _why_unreadable(name, reader, modalities) for name, reader in readers.items()}
         broken = {name: reason for name, reason in reasons.items() if reason}
         if not broken or len(broken) == len(readers):
             raise
     good = {name: reader for name, reader in readers.items() if name not in broken}
-    return read_sample(sample, good, modalities), broken
-
-
-def without(sample: ClipSample, names: Container[str]) -> ClipSample:
-    """The same clip without some of its modalities."""
-    return replace(
-        sample,
-        clips={name: clip for name, clip in sample.clips.items() if name not in names},
-        frame_available={name: mask for name, mask in sample.frame_available.items() if name not in names},
-        person_available={name: mask for name, mask in sample.person_available.items() if name not in names},
-    )
+    return read_stored(sample, good, modalities), broken
 
 
 def _why_unreadable(name: str, reader: FrameReader, modalities: ModalitySet) -> str:
     try:
-        read_sample(name, {name: reader}, modalities)
+        read_stored(name, {name: reader}, modalities)
     except (ValueError, OSError) as error:
         return str(error)
     return ""

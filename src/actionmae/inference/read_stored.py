@@ -1,66 +1,68 @@
-"""A clip's recordings → what the graphs of an export take, read as a test clip is. No torch.
+"""A clip's recordings as the host stores them, read as a test clip is. No torch.
 
 Shapes: T frame, c stored channel, H W pixels of the region, P person, J joint, C channel, L sample of a window.
 """
 
 import logging
-import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from actionmae.core.modality import ModalitySet, ModalitySpec
-from actionmae.data.cell import Cell
 from actionmae.data.loading.clip_frames import read_uniform
 from actionmae.data.loading.framing import STORED, region_size, write_region
 from actionmae.data.reading.alignment import clock_mismatch
-from actionmae.data.reading.readers import FrameReader, array_reader, open_reader
+from actionmae.data.reading.readers import FrameReader
 from actionmae.inference.onnx_model import StoredClips
 
 logger = logging.getLogger(__name__)
 
-Source = Cell | str | os.PathLike[str] | ArrayLike
-"""A path (video, folder of images, .mat, .npy, .skeleton), a cell of a manifest, or an array, time first."""
+
+@dataclass(frozen=True, kw_only=True)
+class StoredSample:
+    """One clip.
+
+    Attributes:
+        sample: Name.
+        modalities: The set that says the order.
+        clips: Only the modalities that exist, in that order; each has one row.
+    """
+
+    sample: str
+    modalities: ModalitySet
+    clips: dict[str, StoredClips]
+
+    def without(self, names: Container[str]) -> "StoredSample":
+        """The same clip without some of its modalities."""
+        return replace(self, clips={name: clip for name, clip in self.clips.items() if name not in names})
 
 
-def read_stored(sample: str, sources: Mapping[str, Source], modalities: ModalitySet) -> dict[str, StoredClips]:
-    """One clip, by modality, each with one row.
+def read_stored(sample: str, readers: Mapping[str, FrameReader], modalities: ModalitySet) -> StoredSample:
+    """One clip from open readers: uniform frames, no randomness.
 
     Args:
-        sample: Name, for messages.
-        sources: At least one recording of `modalities`.
+        sample: Name.
+        readers: By modality; those that exist.
         modalities: The model's.
 
     Raises:
-        FileNotFoundError: If a path does not exist.
-        TypeError: If a source is neither a path nor an array.
-        ValueError: If nothing is given, a modality is unknown, or a recording is broken.
+        ValueError: If a recording cannot be read, or two show no moment in common.
     """
-    if not sources:
-        raise ValueError(f"{sample} has no recording: give at least one of {', '.join(modalities.names)}")
-    readers: dict[str, FrameReader] = {}
-    for name, source in sources.items():
-        spec = modalities[modalities.index(name)]
-        if isinstance(source, Cell | str | os.PathLike):
-            readers[name] = open_reader(source, spec)
-        else:
-            readers[name] = array_reader(source, spec, name=f"the {name} array")
     if mismatch := clock_mismatch(readers):
         logger.warning("%s: %s", sample, mismatch)
-    return {
-        spec.name: stored_clips(read_uniform(readers[spec.name], spec), spec)
-        for spec in modalities
-        if spec.name in readers
-    }
+    specs = [spec for spec in modalities if spec.name in readers]
+    clips = {spec.name: stored_clips(read_uniform(readers[spec.name], spec), spec) for spec in specs}
+    return StoredSample(sample=sample, modalities=modalities, clips=clips)
 
 
 def stored_clips(array: NDArray[Any], spec: ModalitySpec) -> StoredClips:
     """One clip [T, …] with its masks: persons who are NaN are absent, and so are frames without a person."""
     frames = np.ones((1, len(array)), dtype=np.bool_)
     if spec.kind != "joints":
-        return StoredClips(clip=array[None], frame_available=frames)
+        return StoredClips(clip=np.ascontiguousarray(array)[None], frame_available=frames)
     persons = np.any(~np.isnan(array), axis=(2, 3))[None]
     clip = np.where(persons[..., None, None], array[None], 0).astype(np.float32)
     return StoredClips(clip=clip, frame_available=persons.any(axis=2), person_available=persons)

@@ -19,8 +19,8 @@ from actionmae.core.modality import ModalitySet, ModalitySpec
 from actionmae.core.subsets import Subset
 from actionmae.data.loading.sampling import frame_indices, sample_positions, window_indices
 from actionmae.data.reading.arrays import as_kind
+from actionmae.inference.calibrated import calibrated_probabilities, to_prediction
 from actionmae.inference.onnx_model import HEADS, StoredClips
-from actionmae.inference.onnx_predictor import answer
 from actionmae.inference.prediction import Prediction
 from actionmae.inference.read_stored import region_of, stored_clips
 from actionmae.inference.stream_buffer import SensorBuffer, SensorClock
@@ -227,7 +227,8 @@ class StreamPredictor:
         for name, token in found.items():
             tokens[names.index(name)] = token
         visible = np.array([name in live for name in names])
-        said = answer(self.model.logits(tokens, visible), self.model, live, top=top)
+        probabilities = calibrated_probabilities(self.model, self.model.logits(tokens, visible)[None], visible[None])
+        said = to_prediction(self.model, probabilities[0], visible, top=top)
         return StreamAnswer(time=now, prediction=said, state="ok", sensors=states)
 
     def _state(self, name: str, now: float) -> SensorState:

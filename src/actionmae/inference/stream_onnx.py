@@ -22,8 +22,7 @@ class OnnxStreamModel:
         self.modalities, self.classes = self._model.modalities, self._model.classes
         self.calibration = self._model.calibration
         self.token_width = self._model.config.token_width
-        supported = self._model.config.supported_subsets
-        self.supported_subsets = None if supported is None else tuple(tuple(subset) for subset in supported)
+        self.supported_subsets = self._model.supported_subsets
 
     def keeps_features(self, name: str) -> bool:
         """Never."""

@@ -1,21 +1,23 @@
-"""Why a model says what it says: each sensor's own vote, and what the answer loses without it."""
+"""Why a model says what it says: each sensor's own vote, and what the answer loses without it. No torch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-import torch
+import numpy as np
 from jaxtyping import Bool, Float
-from torch import Tensor
 
 from actionmae.core.subsets import Subset
+from actionmae.inference.calibrated import Described
 from actionmae.inference.prediction import Vote
-from actionmae.nn.architectures import SavedModel
 
-Probabilities = Callable[[Tensor, Tensor], Tensor]
-"""(tokens [R, M, C], visible [R, M]) → [R, K] on the CPU."""
+Probabilities = Callable[[Float[np.ndarray, "R M C"], Bool[np.ndarray, "R M"]], Float[np.ndarray, "R K"]]
+"""Of the classes, from tokens and which of them are visible."""
 
 
 def cast_votes(
-    model: SavedModel, probabilities: Probabilities, tokens: Float[Tensor, "B M C"], available: Bool[Tensor, "B M"]
+    model: Described,
+    probabilities: Probabilities,
+    tokens: Float[np.ndarray, "B M C"],
+    available: Bool[np.ndarray, "B M"],
 ) -> list[tuple[Vote, ...]]:
     """The votes of each clip's available modalities, in slot order; encodes nothing anew.
 
@@ -25,16 +27,16 @@ def cast_votes(
         tokens: As encoded.
         available: Which of them exist.
     """
-    subsets = [tuple(row.nonzero()[:, 0].tolist()) for row in available.cpu()]
+    subsets: list[Subset] = [tuple(np.flatnonzero(row).tolist()) for row in available]
     wanted: list[tuple[int, Subset]] = []
     for row, subset in enumerate(subsets):
         parts = [subset, *((slot,) for slot in subset), *(_without(subset, slot) for slot in subset)]
         wanted += [(row, part) for part in dict.fromkeys(parts) if part and _predicts(model, part)]
-    masks = torch.zeros(len(wanted), len(model.modalities), dtype=torch.bool)
+    masks = np.zeros((len(wanted), len(model.modalities)), dtype=np.bool_)
     for at, (_, part) in enumerate(wanted):
         masks[at, list(part)] = True
-    rows = torch.tensor([row for row, _ in wanted], device=tokens.device)
-    found = dict(zip(wanted, probabilities(tokens[rows], masks.to(tokens.device)), strict=True))
+    rows: Sequence[int] = [row for row, _ in wanted]
+    found = dict(zip(wanted, probabilities(tokens[rows], masks), strict=True))
     return [tuple(_vote(model, found, row, subset, slot) for slot in subset) for row, subset in enumerate(subsets)]
 
 
@@ -42,11 +44,13 @@ def _without(subset: Subset, slot: int) -> Subset:
     return tuple(other for other in subset if other != slot)
 
 
-def _predicts(model: SavedModel, subset: Subset) -> bool:
+def _predicts(model: Described, subset: Subset) -> bool:
     return model.supported_subsets is None or subset in model.supported_subsets
 
 
-def _vote(model: SavedModel, found: dict[tuple[int, Subset], Tensor], row: int, subset: Subset, slot: int) -> Vote:
+def _vote(
+    model: Described, found: dict[tuple[int, Subset], Float[np.ndarray, " K"]], row: int, subset: Subset, slot: int
+) -> Vote:
     alone, rest = found.get((row, (slot,))), found.get((row, _without(subset, slot)))
     every = found[row, subset]
     answer = int(every.argmax())

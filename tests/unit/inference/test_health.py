@@ -10,15 +10,15 @@ import torch
 from actionmae.cli import main
 from actionmae.core.calibration import Calibration
 from actionmae.core.modality import ModalitySet
-from actionmae.data.loading.clip_reading import read_sample
 from actionmae.data.loading.dataset import ClipDataset
 from actionmae.data.manifest import read_manifest
-from actionmae.data.reading.readers import ArrayReader
+from actionmae.data.reading.readers import ArrayReader, open_reader
 from actionmae.evaluation.faults import FaultRow, faults_csv, faults_text
 from actionmae.inference import Predictor
 from actionmae.inference.fault_scoring import score_faults
 from actionmae.inference.faults import FAULTS, Degraded
 from actionmae.inference.health import find_broken, learn_ranges
+from actionmae.inference.read_stored import StoredSample, read_stored
 from actionmae.nn import ClassifierConfig, MultiModalClassifier, build_classifier
 from actionmae.nn.checkpoint import save_model
 from helpers.tiny_recordings import CLASSES, MODALITIES, write_recordings
@@ -47,7 +47,7 @@ def recordings(seed: int) -> dict[str, np.ndarray]:
 def test_healthy_clips_pass_and_gross_faults_are_found() -> None:
     def sample(seed: int, **changed: object) -> object:
         readers = {name: ArrayReader(array, 10.0) for name, array in recordings(seed).items()}
-        return read_sample("clip", {**readers, **changed}, CAMERAS)
+        return read_stored("clip", {**readers, **changed}, CAMERAS)
 
     healthy = learn_ranges(sample(seed) for seed in range(20))
     for seed in range(20, 40):
@@ -62,6 +62,14 @@ def test_healthy_clips_pass_and_gross_faults_are_found() -> None:
             found = find_broken(sample(50, **{spec.name: broken}), healthy)
             assert set(found) == {spec.name}, f"{fault.name} of {spec.name}"
             assert "healthy is" in found[spec.name]
+
+
+def stored_samples(manifest: Path) -> list[StoredSample]:
+    """All clips, as a predictor reads them."""
+    modalities = ModalitySet(MODALITIES)
+    rows = read_manifest(manifest).rows
+    readers = [{name: open_reader(cell, modalities[name]) for name, cell in row.files.items()} for row in rows]
+    return [read_stored(row.sample, each, modalities) for row, each in zip(rows, readers, strict=True)]
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +96,7 @@ def trained(manifest: Path) -> MultiModalClassifier:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    samples = [clips[at] for at in range(len(clips))]
-    model.calibration = Calibration(pooled=1.0, healthy=learn_ranges(samples))
+    model.calibration = Calibration(pooled=1.0, healthy=learn_ranges(stored_samples(manifest)))
     return model.eval()
 
 

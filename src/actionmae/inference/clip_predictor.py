@@ -1,0 +1,214 @@
+"""From recordings to class names, with whichever sensors exist: what a model of any kind needs for it. No torch.
+
+Reading, frame choice and preprocessing are those of a test clip: a prediction here is the one that evaluation counted.
+
+Shapes: B clips, M modality, C token, K classes.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Generic, TypeVar
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32
+
+from actionmae.data.reading.readers import FrameReader
+from actionmae.inference.calibrated import Described, calibrated_probabilities, require_probability, to_prediction
+from actionmae.inference.health import find_broken, require_ranges
+from actionmae.inference.prediction import Failure, Prediction
+from actionmae.inference.read_clip import Broken, Source, open_recordings, read_readable
+from actionmae.inference.read_stored import StoredSample
+from actionmae.inference.votes import cast_votes
+from actionmae.inference.windows import Window, slide
+
+Model = TypeVar("Model", bound=Described)
+Read = tuple[StoredSample, Broken]
+Tokens = Float32[np.ndarray, "B M C"]
+Mask = Bool[np.ndarray, "B M"]
+
+
+class ClipPredictor(ABC, Generic[Model]):
+    """`Predictor` and `OnnxPredictor` but for the two steps in which the model runs.
+
+    Args:
+        model: Ready to run.
+        min_confidence: Below this probability an answer is not `sure`.
+        health: Treat recordings that are recognisably broken as missing.
+
+    Raises:
+        ValueError: If min_confidence is no probability, or the model does not know what healthy recordings look like.
+    """
+
+    def __init__(self, model: Model, *, min_confidence: float = 0.0, health: bool = False) -> None:
+        require_probability(min_confidence)
+        self.model = model
+        self.min_confidence = min_confidence
+        self._healthy = require_ranges(model.calibration) if health else {}
+
+    @abstractmethod
+    def _encode(self, samples: Sequence[StoredSample]) -> Tokens:
+        """Tokens; only what exists is encoded and read."""
+
+    @abstractmethod
+    def _complete(self, tokens: Tokens, visible: Mask) -> tuple[Float[np.ndarray, "B K"], Tokens, Mask]:
+        """Logits, tokens after reconstruction, and which of their slots are filled."""
+
+    def predict(self, /, *, top: int = 5, **files: Source) -> Prediction:
+        """Classify one clip. A recording that cannot be read counts as missing if others are left.
+
+        Args:
+            top: How many classes to return.
+            **files: Path or array by modality; any non-empty subset of the model's. (A modality of the name top needs
+                `predict_many`.)
+
+        Raises:
+            FileNotFoundError: If a path does not exist.
+            ValueError: If nothing is given, a modality is unknown, no recording can be read, the model does not predict
+                from these modalities, or top is out of range.
+        """
+        return self.predict_many([files], top=top)[0]
+
+    def predict_many(
+        self, clips: Sequence[Mapping[str, Source]], *, top: int = 5, why: bool = False
+    ) -> list[Prediction]:
+        """Classify several clips in one batch; each may have other modalities. See `predict`.
+
+        Args:
+            clips: Path or array by modality, for each clip.
+            top: How many classes to return.
+            why: Also say what each sensor contributes.
+        """
+        read = [self._read(f"clip {at}", clip, all_exist=True) for at, clip in enumerate(clips)]
+        return self._answer(read, top=top, why=why)
+
+    def predict_each(
+        self,
+        clips: Iterable[tuple[str, Mapping[str, Source]]],
+        *,
+        top: int = 5,
+        why: bool = False,
+        batch_size: int = 32,
+    ) -> Iterator[Prediction | Failure]:
+        """Classify any number of clips, in their order, a batch at a time; a clip that cannot be used is a `Failure`.
+
+        Args:
+            clips: Name, and path or array by modality.
+            top: How many classes to return.
+            why: Also say what each sensor contributes.
+            batch_size: Clips in memory at once.
+
+        Raises:
+            ValueError: If top or batch_size is out of range.
+        """
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}: give at least 1")
+        left = iter(clips)
+        while read := [self._try_to_read(name, files) for name, files in islice(left, batch_size)]:
+            answers = iter(self._answer([each for each in read if not isinstance(each, Failure)], top=top, why=why))
+            for each in read:
+                yield each if isinstance(each, Failure) else next(answers)
+
+    def predict_windows(
+        self, files: Mapping[str, Source], *, window: float, stride: float, batch_size: int = 32
+    ) -> list[tuple[Window, Prediction]]:
+        """Slide over one long recording; windows from which nothing can be predicted are left out.
+
+        Args:
+            files: Path or array by modality.
+            window: Seconds of each.
+            stride: Seconds from one to the next.
+            batch_size: Windows in memory at once.
+
+        Raises:
+            FileNotFoundError: If a path does not exist.
+            ValueError: As `predict`; and if no sensor knows its frames per second, or a number is not above 0.
+        """
+        readers, unopened = open_recordings("the recording", files, self.model.modalities, all_exist=True)
+        left = slide(readers, window=window, stride=stride)
+        found: list[tuple[Window, Prediction]] = []
+        failed: list[str] = []
+        while group := list(islice(left, batch_size)):
+            read = [(each, self._try_sample(each, unopened)) for each in group]
+            usable = [(each, sample) for each, sample in read if not isinstance(sample, Failure)]
+            answers = self._answer([sample for _, sample in usable], top=1, why=False)
+            found += zip((each for each, _ in usable), answers, strict=True)
+            failed += [sample.reason for _, sample in read if isinstance(sample, Failure)]
+        if not found:
+            raise ValueError(failed[0])
+        return found
+
+    def embed(self, /, **files: Source) -> dict[str, Float32[np.ndarray, " C"]]:
+        """The clip's tokens by modality: as encoded where the modality was given, reconstructed where it was not.
+
+        Without ActionMAE only the given modalities are returned. See `predict` for what may be given.
+        """
+        sample, _ = self._read("clip", files)
+        _, tokens, filled = self._complete(self._encode([sample]), self._visible([sample]))
+        names = self.model.modalities.names
+        return {name: tokens[0, slot] for slot, name in enumerate(names) if filled[0, slot]}
+
+    def _try_to_read(self, name: str, files: Mapping[str, Source]) -> Read | Failure:
+        try:
+            return self._read(name, files)
+        except (ValueError, OSError) as error:
+            return Failure(reason=str(error))
+
+    def _try_sample(self, window: Window, unopened: Broken) -> Read | Failure:
+        try:
+            return self._sample(f"{window.start:.2f} s", window.readers, unopened)
+        except (ValueError, OSError) as error:
+            return Failure(reason=str(error))
+
+    def _read(self, name: str, files: Mapping[str, Source], *, all_exist: bool = False) -> Read:
+        readers, unopened = open_recordings(name, files, self.model.modalities, all_exist=all_exist)
+        return self._sample(name, readers, unopened)
+
+    def _sample(self, name: str, readers: Mapping[str, FrameReader], unopened: Broken) -> Read:
+        """What can be used of the readers, and why the rest cannot."""
+        sample, unread = read_readable(name, readers, self.model.modalities)
+        ill = find_broken(sample, self._healthy)
+        if len(ill) == len(sample.clips):
+            raise ValueError(f"no recording of {name} looks healthy: {next(iter(ill.items()))[1]}")
+        sample = sample.without(ill)
+        self._require_supported(sample)
+        return sample, unopened | unread | ill
+
+    def _require_supported(self, sample: StoredSample) -> None:
+        supported, names = self.model.supported_subsets, self.model.modalities.names
+        subset = tuple(slot for slot, name in enumerate(names) if name in sample.clips)
+        if supported is not None and subset not in supported:
+            given, *known = ("+".join(names[slot] for slot in each) for each in (subset, *supported))
+            raise ValueError(
+                f"{sample.sample} has {given}, from which this model does not predict: it was trained for "
+                f"{', '.join(known)}"
+            )
+
+    def _visible(self, samples: Sequence[StoredSample]) -> Mask:
+        return np.array([[name in sample.clips for name in self.model.modalities.names] for sample in samples])
+
+    def _answer(self, read: Sequence[Read], *, top: int, why: bool) -> list[Prediction]:
+        if top < 1:
+            raise ValueError(f"top is {top}: give at least 1")
+        if not read:
+            return []
+        samples = [sample for sample, _ in read]
+        tokens, visible = self._encode(samples), self._visible(samples)
+        probabilities = self._probabilities(tokens, visible)
+        votes = cast_votes(self.model, self._probabilities, tokens, visible) if why else [()] * len(read)
+        return [
+            to_prediction(
+                self.model,
+                probabilities[row],
+                visible[row],
+                top=top,
+                min_confidence=self.min_confidence,
+                broken=broken,
+                votes=votes[row],
+            )
+            for row, (_, broken) in enumerate(read)
+        ]
+
+    def _probabilities(self, tokens: Tokens, visible: Mask) -> Float[np.ndarray, "B K"]:
+        logits, _, _ = self._complete(tokens, visible)
+        return calibrated_probabilities(self.model, logits, visible)
