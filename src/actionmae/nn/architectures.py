@@ -85,6 +85,7 @@ class SavedModel(nn.Module, ABC):
 _HOMES = {
     "multimodal": "actionmae.nn.classifier:MultiModalClassifier",
     "late_fusion": "actionmae.nn.late_fusion:LateFusion",
+    "paired_streams": "actionmae.nn.paired_streams:PairedStreams",
 }
 
 

@@ -3,7 +3,6 @@
 Legend: B batch, M modality, T frame, C embed_dim.
 """
 
-import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
@@ -20,7 +19,12 @@ from actionmae.nn.architectures import SavedModel
 from actionmae.nn.completion import build_completion
 from actionmae.nn.config import ClassifierConfig
 from actionmae.nn.fusion import ConcatFusion, SumFusion, TransformerFusion, logits_by_slot
-from actionmae.nn.modality_encoder import ModalityEncoder, build_modality_encoder
+from actionmae.nn.modality_encoder import (
+    ModalityEncoder,
+    build_modality_encoder,
+    encoder_parts,
+    token_head_part,
+)
 from actionmae.nn.parts import Part
 from actionmae.nn.registry import find_fusion
 
@@ -190,40 +194,22 @@ class MultiModalClassifier(SavedModel):
         """The untrained model that `to_config` describes."""
         return assemble(modalities, classes, ClassifierConfig.from_dict(config))
 
-    def _layers(self) -> dict[str, Any]:
-        """What all transformers have in common."""
-        layers = dataclasses.asdict(self.config.transformer(1))
-        return {"embed_dim": layers.pop("dim")} | {name: layers[name] for name in layers if name != "depth"}
-
     def _modality_parts(self) -> list[Part]:
-        config, parts = self.config, []
+        parts = []
         for slot, spec in enumerate(self.modalities):
-            space = {"encoder": config.encoder_of(spec), "embed_dim": config.embed_dim, "norm": config.norm}
-            space |= {"normalization": config.normalization}
-            time = {**self._layers(), "time_depth": config.time_depth}
-            head, only_for = {"embed_dim": config.embed_dim}, {"classes": list(self.classes)}
-            parts += [
-                Part(role="space", prefix=f"encoders.{slot}.space.", modality=spec.name, settings=space),
-                Part(role="time", prefix=f"encoders.{slot}.time.", modality=spec.name, settings=time),
-                Part(
-                    role="token head",
-                    prefix=f"token_heads.{slot}.",
-                    modality=spec.name,
-                    settings=head,
-                    only_for=only_for,
-                ),
-            ]
+            parts += encoder_parts(spec, self.config, f"encoders.{slot}.")
+            parts.append(token_head_part(spec, self.config, self.classes, f"token_heads.{slot}."))
         return parts
 
     def _shared_parts(self) -> list[Part]:
         config, names, classes = self.config, self.modalities.names, {"classes": list(self.classes)}
         mae: dict[str, Any] = {"mae_depth": config.mae_depth, "num_memory_tokens": config.num_memory_tokens}
         mae |= {"mae_positions": config.mae_positions, "modalities": list(names)}
-        action_mae = Part(role="ActionMAE", prefix="action_mae.", settings={**self._layers(), **mae})
+        action_mae = Part(role="ActionMAE", prefix="action_mae.", settings={**config.layer_settings(), **mae})
         completion = {"embed_dim": config.embed_dim, "completion": config.completion, "modalities": list(names)}
         fillers = [action_mae, Part(role="completion", prefix="completion.", settings=completion)]
         if isinstance(self.fusion, SumFusion | ConcatFusion | TransformerFusion):
-            layers = {**self._layers(), "fusion_depth": config.fusion_depth}
+            layers = {**config.layer_settings(), "fusion_depth": config.fusion_depth}
             return [*fillers, *self.fusion.parts(names, layers, classes)]
         whole = {"fusion": config.fusion, "modalities": list(names)}
         return [*fillers, Part(role="fusion", prefix="fusion.", settings=whole, only_for=classes)]

@@ -163,6 +163,11 @@ class ClassifierConfig:
             final_norm=self.final_norm,
         )
 
+    def layer_settings(self) -> dict[str, Any]:
+        """What all of the model's transformers have in common, as `Part.settings` name it."""
+        layers = dataclasses.asdict(self.transformer(1))
+        return {"embed_dim": layers.pop("dim")} | {name: layers[name] for name in layers if name != "depth"}
+
     @property
     def mae_position_mode(self) -> Positions:
         """Where positions enter ActionMAE."""

@@ -3,6 +3,8 @@
 Legend: R rows (clips that have this modality), T frame, C embed_dim; frames is T, or 1 of an encoder of whole clips.
 """
 
+from collections.abc import Sequence
+
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
@@ -10,6 +12,7 @@ from actionmae.core.modality import ModalitySpec
 from actionmae.nn.config import ClassifierConfig
 from actionmae.nn.grid_cnn import GridCNN
 from actionmae.nn.norms import replace_norms
+from actionmae.nn.parts import Part
 from actionmae.nn.registry import find_encoder, register_encoder
 from actionmae.nn.signal_encoder import FeatureEncoder, JointEncoder, SignalEncoder
 from actionmae.nn.space_encoder import SpaceEncoder
@@ -78,6 +81,23 @@ def build_modality_encoder(spec: ModalitySpec, config: ClassifierConfig) -> Moda
     if not entry.whole_clip:
         time = TimeTransformer(num_frames=spec.num_frames, config=config.transformer(config.time_depth))
     return ModalityEncoder(space=entry.build(spec, config), time=time)
+
+
+def encoder_parts(spec: ModalitySpec, config: ClassifierConfig, prefix: str) -> list[Part]:
+    """What can move of a modality's encoder into another model; `prefix` as in `Part`."""
+    space = {"encoder": config.encoder_of(spec), "embed_dim": config.embed_dim, "norm": config.norm}
+    space |= {"normalization": config.normalization}
+    time = {**config.layer_settings(), "time_depth": config.time_depth}
+    return [
+        Part(role="space", prefix=f"{prefix}space.", modality=spec.name, settings=space),
+        Part(role="time", prefix=f"{prefix}time.", modality=spec.name, settings=time),
+    ]
+
+
+def token_head_part(spec: ModalitySpec, config: ClassifierConfig, classes: Sequence[str], prefix: str) -> Part:
+    """A linear classifier of a modality's token."""
+    settings, only_for = {"embed_dim": config.embed_dim}, {"classes": list(classes)}
+    return Part(role="token head", prefix=prefix, modality=spec.name, settings=settings, only_for=only_for)
 
 
 @register_encoder("timm", kinds=())

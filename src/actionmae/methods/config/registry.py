@@ -6,6 +6,7 @@ from typing import Any
 
 from actionmae.core.choices import did_you_mean
 from actionmae.methods.config.base import MethodConfig
+from actionmae.methods.config.pairs import ADMDConfig, HallucinationConfig, ModalityDistillationConfig
 from actionmae.methods.config.streams import DMCLConfig, GraphDistillationConfig
 from actionmae.methods.config.supervised import ActionMAEConfig, ModalityDropoutConfig, PlainConfig
 
@@ -15,6 +16,12 @@ METHODS: dict[str, tuple[type[MethodConfig], str]] = {
     "action_mae": (ActionMAEConfig, "actionmae.methods.supervised:Supervised"),
     "dmcl": (DMCLConfig, "actionmae.methods.dmcl:DMCL"),
     "graph_distillation": (GraphDistillationConfig, "actionmae.methods.graph_distillation:GraphDistillation"),
+    "hallucination": (HallucinationConfig, "actionmae.methods.hallucination:Hallucination"),
+    "modality_distillation": (
+        ModalityDistillationConfig,
+        "actionmae.methods.modality_distillation:ModalityDistillation",
+    ),
+    "admd": (ADMDConfig, "actionmae.methods.admd:ADMD"),
 }
 """By name: the configuration's class, and "module:Class" of what trains."""
 
