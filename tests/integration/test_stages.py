@@ -91,6 +91,22 @@ def test_a_stage_resumes_after_a_kill_to_the_same_weights(manifest: Path, tmp_pa
     assert steps == sorted(set(steps))
 
 
+@pytest.mark.parametrize("name", ["hallucination", "modality_distillation", "admd"])
+def test_methods_for_a_pair_resume_to_the_same_weights(manifest: Path, tmp_path: Path, name: str, saves: int) -> None:
+    """Killed right after the first epoch of the stage that begins with copied weights."""
+    method = method_config({"name": name})
+    straight = run(manifest, tmp_path / "straight", method, epochs=4)
+    killed = multiprocessing.get_context("fork").Process(
+        target=die_after, args=(3, manifest, tmp_path / "killed", method)
+    )
+    killed.start()
+    killed.join(60)
+    assert killed.exitcode == -signal.SIGKILL
+    assert same(run(manifest, tmp_path / "killed", method, epochs=4, resume=True), straight)
+    table = (tmp_path / "straight" / "robustness.md").read_text()
+    assert "n/a" not in table.split("Shapley")[0]
+
+
 def test_the_model_folder_holds_the_student_alone_and_what_it_serves(manifest: Path, tmp_path: Path) -> None:
     folder = run(manifest, tmp_path / "run", TwoStagesConfig())
     model = load_model(folder)

@@ -6,7 +6,9 @@ from actionmae.core.modality import ModalitySet
 from actionmae.evaluation import SubsetScores
 from actionmae.experiments.cells import Cells, NotRunError
 from actionmae.experiments.models import Models
+from actionmae.experiments.reproduce import train_cells
 from actionmae.experiments.results import table_result
+from actionmae.nn import load_model
 from helpers.fake_classifier import chosen_scores
 
 LT = ModalitySet(
@@ -44,3 +46,20 @@ def test_gains_are_measured_against_the_row_that_the_paper_compares_with(
     assert rows["+ Temporal random sampling", "gain"] == ("1.1", "+20.0", note)
     assert rows["+ Color jitter (RGB)", "gain"][1] == ""
     assert rows["* Dropout", "R"] == ("42.5", "30.0", f"{note}; 1 of 2 seeds")
+
+
+def test_a_row_of_a_fixed_pair_keeps_the_modality_that_it_names_first(manifest: Path, tmp_path: Path) -> None:
+    letters = {"R": "L", "D": "T"}
+    cells = Cells(manifest, tmp_path, scale=str(manifest.with_name("tiny.yaml")), letters=letters)
+    models = Models(cells, 1)
+    train_cells(models.cells_of("admd D+R"))
+    rows = {(row[0], row[1]): row[2:] for row in table_result("6", models).figures}
+    assert [rows["ADMD with D kept, D+R", test][2] for test in ("D+R", "D", "R")] == ["", "", ""]
+    assert rows["ADMD, R+D", "R"] == ("73.4", "", "not trained yet")
+    assert ("ADMD, R+D", "D") not in rows
+    (cell,) = models.cells_of("admd D+R")
+    kept = load_model(cell.folder / "model")
+    assert (kept.kept_spec.name, kept.lost_spec.name) == ("top", "left")
+    scores = models.scores("admd D+R")[0]
+    shown = rows["ADMD with D kept, D+R", "D"][1]
+    assert shown == f"{100 * (scores.logits[(0,)].argmax(axis=1) == scores.labels).mean():.1f}"
