@@ -11,8 +11,8 @@ from actionmae.cli.progress import ClipCounter
 
 if TYPE_CHECKING:
     from actionmae.inference.clip_lists import Clips
+    from actionmae.inference.clip_predictor import ClipPredictor
     from actionmae.inference.prediction import Prediction
-    from actionmae.inference.predictor import Predictor
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def predict(
     """Predict from whichever recordings exist: one clip, many, or one long recording; exit code 1 if a clip failed.
 
     Args:
-        model: Model folder.
+        model: Model folder, or what export wrote, which starts and answers without torch.
         inputs: modality=path, as in rgb=a.avi depth=a_depth/; the same with {clip} in the place of the clips' names; or
             a manifest.
         top: How many classes.
@@ -53,12 +53,11 @@ def predict(
     """
     from actionmae.inference.answers import check_answers_path
     from actionmae.inference.clip_lists import CLIP, manifest_clips, pattern_clips
-    from actionmae.inference.predictor import Predictor
 
     files = _files(inputs)
     if out is not None:
         check_answers_path(out)
-    predictor = Predictor.load(model, device=device, min_confidence=min_confidence, health=health)
+    predictor = _load(model, device, {"min_confidence": min_confidence, "health": health})
     many = files is None or any(CLIP in path for path in files.values())
     if window is not None or stride is not None:
         if window is None or files is None or many:
@@ -76,6 +75,20 @@ def predict(
     return 0
 
 
+def _load(folder: Path, device: str, options: Mapping[str, Any]) -> "ClipPredictor[Any]":
+    from actionmae.inference.onnx_model import is_export
+
+    if is_export(folder):
+        if device not in ("auto", "cpu"):
+            raise ValueError(f"device is {device}, but {folder} is an export, which runs on the CPU: leave device out")
+        from actionmae.inference.onnx_predictor import OnnxPredictor
+
+        return OnnxPredictor.load(folder, **options)
+    from actionmae.inference.predictor import Predictor
+
+    return Predictor.load(folder, device=device, **options)
+
+
 def _files(inputs: list[str]) -> dict[str, str] | None:
     """Paths by modality; None = a manifest."""
     if len(inputs) == 1 and inputs[0].endswith(".csv") and not inputs[0].partition("=")[0].isidentifier():
@@ -84,7 +97,7 @@ def _files(inputs: list[str]) -> dict[str, str] | None:
 
 
 def _predict_clips(
-    predictor: "Predictor", clips: "Clips", out: Path | None, json: bool, options: Mapping[str, Any]
+    predictor: "ClipPredictor[Any]", clips: "Clips", out: Path | None, json: bool, options: Mapping[str, Any]
 ) -> int:
     failed: list[str] = []
     partly: list[str] = []
@@ -112,7 +125,7 @@ def _predict_clips(
 
 
 def _predict_windows(
-    predictor: "Predictor",
+    predictor: "ClipPredictor[Any]",
     files: Mapping[str, str],
     out: Path | None,
     json: bool,

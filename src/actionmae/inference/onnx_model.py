@@ -149,6 +149,11 @@ class OnnxModel:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
+def is_export(folder: Path) -> bool:
+    """Whether `actionmae export` wrote this folder."""
+    return (folder / f"{HEADS}.onnx").is_file()
+
+
 def read_export(folder: Path) -> ExportConfig:
     """The checked content of an export's `config.json`.
 
@@ -157,7 +162,7 @@ def read_export(folder: Path) -> ExportConfig:
         ValueError: If it is damaged, or its format is unknown.
     """
     path = folder / "config.json"
-    if not path.is_file() or not (folder / f"{HEADS}.onnx").is_file():
+    if not path.is_file() or not is_export(folder):
         raise FileNotFoundError(f"{folder} is no exported model: give a folder that `actionmae export` wrote")
     config = read_json(path, ExportConfig, writer="export")
     if config.export_format != EXPORT_FORMAT:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from actionmae.cli import main
 from actionmae.core.calibration import Calibration
 from actionmae.core.modality import ModalitySet
 from actionmae.data.manifest import read_manifest
@@ -131,3 +132,22 @@ def test_without_ranges_there_is_no_health_check(tmp_path: Path, place: Path) ->
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(ValueError, match="does not know what healthy recordings look like: run actionmae calibrate"):
         OnnxPredictor.load(tmp_path, health=True)
+
+
+def test_the_command_answers_from_an_export_without_torch(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [f"{name}={place / f'clip0_{name}.npy'}" for name in NAMES]
+    answers = []
+    for model in ("model", "export"):
+        assert main(["predict", str(place / model), *words, "--why", "--json"]) == 0
+        answers.append(json.loads(capsys.readouterr().out))
+    ours, theirs = answers
+    assert [each["name"] for each in ours["classes"]] == [each["name"] for each in theirs["classes"]]
+    probabilities = [[each["probability"] for each in answer["classes"]] for answer in answers]
+    assert probabilities[0] == pytest.approx(probabilities[1], abs=1e-4)
+    command = ["predict", str(place / "export"), *words]
+    run_python(
+        f"import sys; from actionmae.cli import main; assert main({command!r}) == 0; assert 'torch' not in sys.modules",
+        env={"ACTIONMAE_NO_HOOK": "1"},
+    )
+    assert main(["predict", str(place / "export"), *words, "--device", "cuda"]) == 2
+    assert "is an export, which runs on the CPU: leave device out" in capsys.readouterr().err
