@@ -49,6 +49,8 @@ def stream(
     every: float = 0.1,
     fail: list[str] | None = None,
     top: int = 3,
+    min_confidence: float = 0.0,
+    health: bool = False,
     json: bool = False,
     device: str = "cpu",
     int8: bool = False,
@@ -63,6 +65,8 @@ def stream(
         every: Seconds from one answer to the next.
         fail: Sensors that are to fail, and when, as in depth@2s-5s.
         top: How many classes to show.
+        min_confidence: Below this probability the answer is "don't know".
+        health: Treat sensors that are recognisably broken as missing; the model must be calibrated.
         json: One line of JSON an answer, also on a terminal.
         device: auto, cpu, cuda, cuda:1 (the second GPU) or mps; an export runs on the CPU.
         int8: Use an export's 8-bit convolutions.
@@ -77,7 +81,15 @@ def stream(
     from actionmae.inference.stream_sources import Source, WallClock, open_source
 
     words = recordings(inputs)
-    predictor = StreamPredictor.load(model, window_seconds=window, stale_after=stale_after, device=device, int8=int8)
+    predictor = StreamPredictor.load(
+        model,
+        window_seconds=window,
+        stale_after=stale_after,
+        min_confidence=min_confidence,
+        health=health,
+        device=device,
+        int8=int8,
+    )
     outages = [Outage.parse(text, list(words)) for text in fail or ()]
     specs = predictor.model.modalities
     clock = WallClock()

@@ -37,7 +37,7 @@ def sensor_table(answer: "StreamAnswer") -> "Table":
     for name, sensor in answer.sensors.items():
         table.add_row(
             name,
-            Text(sensor.state, style=_COLOURS[sensor.state]),
+            Text("broken", style="red") if sensor.broken else Text(sensor.state, style=_COLOURS[sensor.state]),
             "" if sensor.age is None else f"{1000 * sensor.age:.0f} ms ago",
             "" if sensor.fps is None else f"{sensor.fps:.1f}",
             str(sensor.late + sensor.duplicates),
@@ -53,6 +53,8 @@ def class_table(answer: "StreamAnswer") -> "Table":
     if answer.prediction is None:
         table.add_row("no sensor gives frames" if answer.state == "no sensor" else "no answer from these sensors")
         return table
+    if not answer.prediction.sure:
+        table.add_row("", "don't know", "")
     for name, probability in zip(answer.prediction.classes, answer.prediction.probabilities, strict=True):
         table.add_row(f"{100 * probability:5.1f} %", "█" * round(_WIDTH * probability), name)
     return table

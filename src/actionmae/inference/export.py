@@ -12,11 +12,21 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from actionmae.core.subsets import Subset, all_subsets, format_subset
-from actionmae.inference.export_graphs import EncoderGraph, HeadsGraph, example_clip, example_tokens, write_graph
-from actionmae.inference.onnx_model import EXPORT_FORMAT, HEADS, ExportConfig, OnnxModel, StoredClips
+from actionmae.inference.export_graphs import (
+    EncoderGraph,
+    FrameGraph,
+    HeadsGraph,
+    TimeGraph,
+    encodes_frames_alone,
+    example_clip,
+    example_tokens,
+    write_graph,
+)
+from actionmae.inference.onnx_model import EXPORT_FORMAT, FRAME, HEADS, TIME, ExportConfig, OnnxModel, StoredClips
 from actionmae.nn.architectures import SavedModel
 from actionmae.nn.checkpoint import load_model, read_config
 
@@ -29,6 +39,8 @@ _ROWS = 5
 
 def export_model(folder: Path, out: Path, *, progress: Callable[[str], None] = lambda _: None) -> ExportConfig:
     """Write an export: `config.json`, `README.md`, one graph for each encoder and one for the heads.
+
+    An encoder that reads each frame alone is written in two halves, too, so that a stream encodes a frame once.
 
     Args:
         folder: A model folder.
@@ -57,7 +69,7 @@ def export_model(folder: Path, out: Path, *, progress: Callable[[str], None] = l
         provenance = read_config(folder).provenance | {"exported": datetime.now(UTC).isoformat(timespec="seconds")}
         write_config(unfinished, replace(config, provenance=provenance))
         progress("comparing with PyTorch")
-        parity = measure_parity(model, OnnxModel(unfinished))
+        parity = measure_parity(model, OnnxModel(unfinished), OnnxModel(unfinished, by_frames=True))
         worst = max(parity, key=lambda name: parity[name])
         if not parity[worst] <= TOLERANCE:
             raise ValueError(
@@ -89,21 +101,25 @@ def require_export_packages() -> None:
 
 
 @torch.no_grad()
-def measure_parity(model: SavedModel, exported: OnnxModel) -> dict[str, float]:
+def measure_parity(model: SavedModel, exported: OnnxModel, by_frames: OnnxModel) -> dict[str, float]:
     """The largest difference of a probability between PyTorch and ONNX Runtime, by subset and for mixed masks.
 
     The clips are random and lack some frames.
+
+    Args:
+        model: What was exported.
+        exported: The export.
+        by_frames: The same, its encoders in halves.
     """
     slots = range(len(model.modalities))
     inputs = [example_clip(spec, _ROWS, seed=slot) for slot, spec in enumerate(model.modalities)]
     ours = torch.stack([EncoderGraph(model, slot).eval()(**inputs[slot]) for slot in slots], dim=1)
-    theirs = np.stack(
-        [
-            exported.encode(name, StoredClips(**{key: value.numpy() for key, value in each.items()}))
-            for name, each in zip(model.modalities.names, inputs, strict=True)
-        ],
-        axis=1,
-    )
+    clips = {
+        name: StoredClips(**{key: value.numpy() for key, value in each.items()})
+        for name, each in zip(model.modalities.names, inputs, strict=True)
+    }
+    theirs = np.stack([exported.encode(name, clip) for name, clip in clips.items()], axis=1)
+    halves = np.stack([_encode_by_frames(by_frames, name, clip) for name, clip in clips.items()], axis=1)
     subsets: list[Subset] = list(model.supported_subsets or all_subsets(len(model.modalities)))
     masks = torch.zeros(len(subsets), len(model.modalities), dtype=torch.bool)
     for row, subset in enumerate(subsets):
@@ -111,7 +127,17 @@ def measure_parity(model: SavedModel, exported: OnnxModel) -> dict[str, float]:
     cases = {format_subset(subset, model.modalities): masks[[at] * _ROWS] for at, subset in enumerate(subsets)}
     mixed = torch.arange(max(_ROWS, len(subsets)))
     cases["mixed"] = masks[mixed % len(subsets)]
-    return {name: _difference(model, exported, ours, theirs, visible) for name, visible in cases.items()}
+    found = {name: _difference(model, exported, ours, theirs, visible) for name, visible in cases.items()}
+    return found | {"mixed, by frames": _difference(model, by_frames, ours, halves, cases["mixed"])}
+
+
+def _encode_by_frames(exported: OnnxModel, name: str, clip: StoredClips) -> NDArray[np.float32]:
+    """Tokens [R, C], each frame encoded for itself where that is possible."""
+    if not exported.reads_frames_alone(name):
+        return exported.encode(name, clip)
+    frames = clip.clip.reshape(-1, *clip.clip.shape[2:])
+    features = np.concatenate([exported.encode_frames(name, frame[None]) for frame in frames])
+    return exported.encode_time(name, features.reshape(*clip.clip.shape[:2], -1), clip.frame_available)
 
 
 def _difference(model: SavedModel, exported: OnnxModel, ours: Tensor, theirs: Any, visible: Tensor) -> float:
@@ -131,6 +157,8 @@ def _write_graphs(model: SavedModel, folder: Path, progress: Callable[[str], Non
             width = graph(**inputs).shape[1]
         graphs[spec.name] = f"{spec.name}.onnx"
         write_graph(graph, inputs, ["token"], folder / graphs[spec.name])
+        if encodes_frames_alone(graph):
+            graphs |= _write_halves(graph, inputs, folder)
     progress("writing the heads")
     tokens, visible = example_tokens(model, width)
     graphs[HEADS] = f"{HEADS}.onnx"
@@ -148,6 +176,19 @@ def _write_graphs(model: SavedModel, folder: Path, progress: Callable[[str], Non
     )
 
 
+def _write_halves(graph: EncoderGraph, inputs: dict[str, Tensor], folder: Path) -> dict[str, str]:
+    name = graph.spec.name
+    files = {f"{name} {half}": f"{name}.{half}.onnx" for half in (FRAME, TIME)}
+    frame = {"frame": inputs["clip"][:, 0].clone()}
+    by_frame, by_time = FrameGraph(graph).eval(), TimeGraph(graph).eval()
+    write_graph(by_frame, frame, ["features"], folder / files[f"{name} {FRAME}"])
+    with torch.no_grad():
+        features = torch.stack([by_frame(each) for each in inputs["clip"].unbind(1)], dim=1)
+    window = {"features": features, "frame_available": inputs["frame_available"]}
+    write_graph(by_time, window, ["token"], folder / files[f"{name} {TIME}"])
+    return files
+
+
 def write_config(folder: Path, config: ExportConfig) -> None:
     """Write config.json, with the SHA-256 of every graph."""
     files = sorted(chain(config.graphs.values(), config.int8.values()))
@@ -160,6 +201,8 @@ def _card(model: SavedModel, config: ExportConfig) -> str:
     inputs = "\n".join(
         f"| `{file}` | {_describe(model, part)} |" for part, file in (config.graphs | _named(config.int8)).items()
     )
+    anew = [name for name in model.modalities.names if f"{name} {FRAME}" not in config.graphs]
+    kept = f"A stream encodes the whole window of {', '.join(anew)} at every answer." if anew else ""
     parity = "\n".join(f"| {name} | {value:.1e} |" for name, value in config.parity.items())
     first = model.modalities.names[0]
     return f"""# Action classifier, exported to ONNX
@@ -177,6 +220,7 @@ OnnxPredictor.load(".").predict({first}="recording")
 {inputs}
 
 The first size of every input is free. What is missing is False in `visible`, and its token is never read.
+A frame graph and its time graph do together what the encoder does, so that a stream encodes each frame once. {kept}
 
 Largest difference of a probability from PyTorch's, by the sensors that are present ("mixed": rows that lack different
 ones), on random clips:
@@ -194,6 +238,10 @@ def _named(int8: Mapping[str, str]) -> dict[str, str]:
 def _describe(model: SavedModel, part: str) -> str:
     if part == HEADS:
         return "tokens and the mask `visible` → logits, completed tokens, `filled`"
+    if part.endswith(f" {TIME}"):
+        return "`features` of a window's frames, and which of these exist → the token"
     spec = model.modalities[part.partition(" ")[0]]
+    if part.startswith(f"{spec.name} {FRAME}"):
+        return f"stored frames of {spec.name} (`frame` {list(example_clip(spec, 1)['clip'].shape[2:])}) → their features"
     stored = ", ".join(f"`{name}` {list(each.shape[1:])}" for name, each in example_clip(spec, 1).items())
     return f"stored clip of {part} ({stored}; each with the batch in front) → its token"

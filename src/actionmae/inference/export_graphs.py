@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +51,57 @@ class EncoderGraph(nn.Module):
         masks = {} if person_available is None else {"person_available": person_available}
         token: Tensor = self.encoder(ready, frame_available=frame_available, **masks)
         return token.float()
+
+
+class FrameGraph(nn.Module):
+    """Frames as the host stores them → their features, for a stream that encodes each frame once.
+
+    Args:
+        encoder: Of one modality, for which `encodes_frames_alone` holds.
+    """
+
+    def __init__(self, encoder: EncoderGraph) -> None:
+        super().__init__()
+        self.spec, self.encoder = encoder.spec, encoder.encoder
+
+    def forward(self, frame: Tensor) -> Tensor:
+        """Features [R, C] of frame [R, …]."""
+        name = self.spec.name
+        batch = ClipBatch(
+            clips={name: frame[:, None]},
+            available=torch.ones(1, 1, dtype=torch.bool),
+            labels=torch.zeros(1, dtype=torch.int64),
+            sample_ids=[],
+        )
+        ready = transform(batch, ModalitySet([self.spec])).clips[name]
+        encoder: Any = self.encoder
+        features: Tensor = encoder.encode_frames(ready)
+        return features[:, 0].float()
+
+
+class TimeGraph(nn.Module):
+    """Features of a window's frames → the token of one modality; see `FrameGraph`."""
+
+    def __init__(self, encoder: EncoderGraph) -> None:
+        super().__init__()
+        self.encoder = encoder.encoder
+
+    def forward(self, features: Tensor, frame_available: Tensor) -> Tensor:
+        """Token [R, C] of features [R, T, C]."""
+        encoder: Any = self.encoder
+        token: Tensor = encoder.encode_time(features, frame_available=frame_available)
+        return token.float()
+
+
+def encodes_frames_alone(graph: EncoderGraph) -> bool:
+    """Whether a frame's features can be kept while a window slides.
+
+    Joints hold changes, signals are read in windows, depth may take its range from the whole clip, and R(2+1)D mixes
+    the frames.
+    """
+    spec = graph.spec
+    whole_clip = spec.kind in ("joints", "signal") or (spec.value == "depth" and spec.value_range is None)
+    return not whole_clip and bool(getattr(graph.encoder, "streamable", False))
 
 
 class HeadsGraph(nn.Module):

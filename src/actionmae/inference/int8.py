@@ -15,7 +15,7 @@ from actionmae.core.tensors import ClipBatch
 from actionmae.data.manifest import ClipRow
 from actionmae.evaluation import RobustnessTable, score_subsets
 from actionmae.inference.export import write_config
-from actionmae.inference.onnx_model import ExportConfig, OnnxModel, StoredClips, read_export
+from actionmae.inference.onnx_model import FRAME, ExportConfig, OnnxModel, StoredClips, read_export
 from actionmae.inference.scoring import ClipScorer
 from actionmae.nn.architectures import SavedModel
 
@@ -50,7 +50,12 @@ def add_int8(folder: Path, model: SavedModel, train: Sequence[ClipRow], test: Se
         clips = [stored_rows(batch, slot, name) for batch in batches if bool(batch.available[:, slot].any())]
         if clips and _has_convolution(folder / config.graphs[name]):
             files[name] = name + _SUFFIX
-            _quantise(folder / config.graphs[name], folder / files[name], clips)
+            _quantise(folder / config.graphs[name], folder / files[name], [each.inputs() for each in clips])
+        frame = f"{name} {FRAME}"
+        if name in files and frame in config.graphs:
+            files[frame] = f"{name}.{FRAME}{_SUFFIX}"
+            frames = [{"frame": each.clip[each.frame_available]} for each in clips]
+            _quantise(folder / config.graphs[frame], folder / files[frame], frames)
     if not files:
         raise ValueError("no encoder with a convolution has a training clip: 8 bits would change nothing")
     write_config(folder, replace(config, int8=files))
@@ -113,13 +118,13 @@ def _has_convolution(path: Path) -> bool:
     return any(node.op_type == "Conv" for node in onnx.load(path).graph.node)
 
 
-def _quantise(source: Path, target: Path, clips: Sequence[StoredClips]) -> None:
+def _quantise(source: Path, target: Path, inputs: Sequence[dict[str, Any]]) -> None:
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     class Clips(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime is without types
         def __init__(self) -> None:
-            self._left: Iterator[dict[str, Any]] = (each.inputs() for each in clips)
+            self._left: Iterator[dict[str, Any]] = iter(inputs)
 
         def get_next(self) -> dict[str, Any] | None:
             return next(self._left, None)

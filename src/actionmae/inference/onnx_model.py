@@ -23,6 +23,9 @@ EXPORT_FORMAT = 1
 HEADS = "heads"
 """The graph that is no encoder; no modality is called so (`export` refuses it)."""
 
+FRAME, TIME = "frame", "time"
+"""The halves of an encoder that reads each frame alone; their parts are called "rgb frame" and "rgb time"."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExportConfig:
@@ -34,13 +37,13 @@ class ExportConfig:
         classes: Names in the order of the logits.
         token_width: C.
         supported_subsets: Slots of each subset that the model predicts for; None = all.
-        graphs: File by part: each modality, and heads.
+        graphs: File by part: each modality, the halves of encoders that read each frame alone, and heads.
         calibration: See `Calibration`; None = the model is not calibrated.
         int8: The same for the parts that also exist with 8-bit convolutions.
         int8_top1: By subset, top-1 in percent on test clips of the float graphs and of the 8-bit ones.
         sha256: Of every graph file.
         parity: By subset the largest difference of a probability between PyTorch and ONNX Runtime; "mixed" = a batch
-            whose rows lack different modalities.
+            whose rows lack different modalities; "mixed, by frames" = the same through the halves of encoders.
         provenance: Facts about the training and the export.
     """
 
@@ -85,6 +88,7 @@ class OnnxModel:
         folder: What `actionmae export` wrote.
         int8: Use the encoders with 8-bit convolutions where they exist.
         threads: Of ONNX Runtime; 0 = its own choice.
+        by_frames: Load an encoder's halves where it has them, in place of the whole.
 
     Raises:
         FileNotFoundError: If the folder or one of its files does not exist.
@@ -92,7 +96,7 @@ class OnnxModel:
         ValueError: If the format is unknown, a file was changed, or int8 is asked for and was not exported.
     """
 
-    def __init__(self, folder: str | Path, *, int8: bool = False, threads: int = 0) -> None:
+    def __init__(self, folder: str | Path, *, int8: bool = False, threads: int = 0, by_frames: bool = False) -> None:
         self.folder = Path(folder)
         self.config = read_export(self.folder)
         if int8 and not self.config.int8:
@@ -104,11 +108,30 @@ class OnnxModel:
         calibration = self.config.calibration
         self.calibration = None if calibration is None else Calibration.from_dict(calibration)
         graphs = self.config.graphs | (self.config.int8 if int8 else {})
-        self._sessions = {part: self._open(file, threads) for part, file in graphs.items()}
+        halves = {f"{name} {half}" for name in self.modalities.names for half in (FRAME, TIME)} & graphs.keys()
+        unused = {half.partition(" ")[0] for half in halves} if by_frames else halves
+        self._sessions = {part: self._open(file, threads) for part, file in graphs.items() if part not in unused}
 
     def encode(self, name: str, clips: StoredClips) -> NDArray[np.float32]:
         """Tokens [R, C] of clips of one modality."""
         (token,) = self._sessions[name].run(["token"], clips.inputs())
+        return np.asarray(token)
+
+    def reads_frames_alone(self, name: str) -> bool:
+        """Whether this modality's encoder is loaded as halves."""
+        return f"{name} {FRAME}" in self._sessions
+
+    def encode_frames(self, name: str, frames: NDArray[Any]) -> NDArray[np.float32]:
+        """Features [R, C] of stored frames [R, …] of one modality."""
+        (features,) = self._sessions[f"{name} {FRAME}"].run(None, {"frame": frames})
+        return np.asarray(features)
+
+    def encode_time(
+        self, name: str, features: NDArray[np.float32], frame_available: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        """Tokens [R, C] of the features [R, T, C] of clips' frames."""
+        inputs = {"features": features, "frame_available": frame_available}
+        (token,) = self._sessions[f"{name} {TIME}"].run(None, inputs)
         return np.asarray(token)
 
     def complete(

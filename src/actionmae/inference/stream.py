@@ -7,7 +7,7 @@ Shapes: M modality, T frame, C token, K classes.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -19,10 +19,11 @@ from actionmae.core.modality import ModalitySet, ModalitySpec
 from actionmae.core.subsets import Subset
 from actionmae.data.loading.sampling import frame_indices, sample_positions, window_indices
 from actionmae.data.reading.arrays import as_kind
-from actionmae.inference.calibrated import calibrated_probabilities, to_prediction
+from actionmae.inference.calibrated import calibrated_probabilities, require_probability, to_prediction
+from actionmae.inference.health import find_broken, require_ranges
 from actionmae.inference.onnx_model import HEADS, StoredClips
 from actionmae.inference.prediction import Prediction
-from actionmae.inference.read_stored import region_of, stored_clips
+from actionmae.inference.read_stored import StoredSample, region_of, stored_clips
 from actionmae.inference.stream_buffer import SensorBuffer, SensorClock
 
 State = Literal["live", "stale", "silent"]
@@ -86,6 +87,7 @@ class SensorState:
         out_of_order: Frames that came after a later one.
         restarts: How often its clock has jumped back for good.
         drift: Seconds by which its clock has moved against the caller's, where arrivals are told.
+        broken: Why the health check has taken it out; None = it has not.
     """
 
     state: State
@@ -96,6 +98,7 @@ class SensorState:
     out_of_order: int
     restarts: int
     drift: float
+    broken: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +107,7 @@ class StreamAnswer:
 
     Attributes:
         time: The moment, seconds on the caller's clock.
-        prediction: None if no sensor is live, or the model does not predict from those that are.
+        prediction: None if no sensor is live and sound, or the model does not predict from those that are.
         state: ok, no sensor, or unsupported.
         sensors: By modality.
     """
@@ -129,17 +132,29 @@ class StreamPredictor:
         window_seconds: How much of the past an answer is about; as long as the clips that the model was trained on.
         stale_after: A sensor whose last frame is older counts as missing, until it gives another; so does every part
             of the window that has no frame within this time. None = a quarter of the window.
+        min_confidence: Below this probability an answer is not `sure`.
+        health: Treat sensors that are recognisably broken as missing, as long as they are; judged by a full window.
 
     Raises:
-        ValueError: If a number is not above 0.
+        ValueError: If a number is out of range, or the model does not know what healthy recordings look like.
     """
 
-    def __init__(self, model: StreamModel, *, window_seconds: float, stale_after: float | None = None) -> None:
+    def __init__(
+        self,
+        model: StreamModel,
+        *,
+        window_seconds: float,
+        stale_after: float | None = None,
+        min_confidence: float = 0.0,
+        health: bool = False,
+    ) -> None:
+        require_probability(min_confidence)
         stale_after = window_seconds / 4 if stale_after is None else stale_after
         for what, value in (("window_seconds", window_seconds), ("stale_after", stale_after)):
             if not 0 < value < float("inf"):
                 raise ValueError(f"{what} is {value}: give seconds above 0")
-        self.model = model
+        self.model, self.min_confidence = model, min_confidence
+        self._healthy = require_ranges(model.calibration) if health else {}
         self.window_seconds, self.stale_after = window_seconds, stale_after
         self._buffers = {
             spec.name: SensorBuffer(
@@ -158,6 +173,8 @@ class StreamPredictor:
         *,
         window_seconds: float,
         stale_after: float | None = None,
+        min_confidence: float = 0.0,
+        health: bool = False,
         device: str = "cpu",
         int8: bool = False,
     ) -> "StreamPredictor":
@@ -167,11 +184,19 @@ class StreamPredictor:
             folder: Of either kind.
             window_seconds: See the class.
             stale_after: See the class.
+            min_confidence: See the class.
+            health: See the class.
             device: For a model folder: auto, cpu, cuda, cuda:1 (the second GPU) or mps.
             int8: For an export: use its 8-bit convolutions.
         """
         model = load_stream_model(Path(folder), device=device, int8=int8)
-        return cls(model, window_seconds=window_seconds, stale_after=stale_after)
+        return cls(
+            model,
+            window_seconds=window_seconds,
+            stale_after=stale_after,
+            min_confidence=min_confidence,
+            health=health,
+        )
 
     def push(self, modality: str, frame: ArrayLike, timestamp: float, *, arrived: float | None = None) -> bool:
         """Take a sensor's next frame, and encode it if it can be encoded alone.
@@ -198,7 +223,11 @@ class StreamPredictor:
         if not self._buffers[modality].accepts(stamp):
             return False
         stored = _stored(np.asarray(frame), spec)
-        kept = self.model.encode_frame(modality, stored) if self.model.keeps_features(modality) else stored
+        keeps = self.model.keeps_features(modality)
+        kept = _Kept(
+            features=self.model.encode_frame(modality, stored) if keeps else None,
+            frame=stored if self._healthy or not keeps else None,
+        )
         self._buffers[modality].add(stamp, kept)
         return True
 
@@ -216,20 +245,31 @@ class StreamPredictor:
             raise ValueError(f"top is {top}: give at least 1")
         states = {name: self._state(name, now) for name in self._buffers}
         names = self.model.modalities.names
-        every = {name: self._token(self.model.modalities[name], now) for name in names if states[name].state == "live"}
-        found = {name: token for name, token in every.items() if token is not None}
-        live = list(found)
+        looks = {name: self._look(self.model.modalities[name], now) for name in names if states[name].state == "live"}
+        seen = {name: look for name, look in looks.items() if look is not None}
+        broken = self._broken(seen)
+        states |= {name: replace(states[name], broken=reason) for name, reason in broken.items()}
+        live = [name for name in seen if name not in broken]
         subset = tuple(names.index(name) for name in live)
         supported = self.model.supported_subsets
         if not live or (supported is not None and subset not in supported):
             return StreamAnswer(time=now, prediction=None, state="unsupported" if live else "no sensor", sensors=states)
         tokens = np.zeros((len(names), self.model.token_width), dtype=np.float32)
-        for name, token in found.items():
-            tokens[names.index(name)] = token
+        for name in live:
+            tokens[names.index(name)] = self._token(name, seen[name])
         visible = np.array([name in live for name in names])
         probabilities = calibrated_probabilities(self.model, self.model.logits(tokens, visible)[None], visible[None])
-        said = to_prediction(self.model, probabilities[0], visible, top=top)
+        said = to_prediction(
+            self.model, probabilities[0], visible, top=top, min_confidence=self.min_confidence, broken=broken
+        )
         return StreamAnswer(time=now, prediction=said, state="ok", sensors=states)
+
+    def _broken(self, looks: Mapping[str, "_Look"]) -> dict[str, str]:
+        """Which of the live sensors look broken, and why; a window with gaps or repeated frames is not judged."""
+        if not self._healthy:
+            return {}
+        full = {name: look.clip for name, look in looks.items() if look.full and look.clip is not None}
+        return find_broken(StoredSample(sample="stream", modalities=self.model.modalities, clips=full), self._healthy)
 
     def _state(self, name: str, now: float) -> SensorState:
         buffer = self._buffers[name]
@@ -251,8 +291,8 @@ class StreamPredictor:
             drift=self._clocks[name].drift,
         )
 
-    def _token(self, spec: ModalitySpec, now: float) -> NDArray[np.float32] | None:
-        """The token of a live sensor, or None if nobody is in its sight."""
+    def _look(self, spec: ModalitySpec, now: float) -> "_Look | None":
+        """What a live sensor shows in the window, or None if nobody is in its sight."""
         buffer = self._buffers[spec.name]
         stamps = buffer.stamps
         moments = now - self.window_seconds + self._positions[spec.name] * self.window_seconds
@@ -261,27 +301,55 @@ class StreamPredictor:
         # Where the grid is coarser than the limit, a live sensor still has its last frame.
         limit = max(self.stale_after, self.window_seconds / spec.num_frames)
         available = np.abs(stamps[nearest] - moments) <= limit
+        full = bool(available.all()) and len(set(nearest.tolist())) == len(nearest)
+        features, clip = None, None
         if self.model.keeps_features(spec.name):
-            return self.model.encode_features(spec.name, buffer.items(nearest), available)
+            features = [each.features for each in buffer.items(nearest)]
+            if not self._healthy:
+                return _Look(available=available, full=full, features=features, clip=None)
         if spec.kind == "signal":
             windows = window_indices(places, len(stamps), spec.shape[1])
-            samples = np.stack(buffer.items(windows.ravel())).reshape(*windows.shape, -1)
+            samples = _frames(buffer.items(windows.ravel())).reshape(*windows.shape, -1)
             clip = stored_clips(np.ascontiguousarray(samples.swapaxes(1, 2), dtype=np.float32), spec)
         else:
-            frames = np.stack(buffer.items(nearest))
+            frames = _frames(buffer.items(nearest))
             if spec.kind == "joints" and np.isnan(frames).all():
-                frames = np.stack(buffer.items(np.arange(len(stamps))))
+                frames = _frames(buffer.items(np.arange(len(stamps))))
                 seen = np.flatnonzero(~np.isnan(frames).all(axis=(1, 2, 3)) & (stamps >= now - self.window_seconds))
                 if not len(seen):
                     return None
                 frames = frames[seen[np.abs(seen[:, None] - nearest).argmin(axis=0)]]  # as a file is read
             clip = stored_clips(frames, spec)
-        masked = StoredClips(
-            clip=clip.clip,
-            frame_available=clip.frame_available & available,
-            person_available=clip.person_available,
-        )
-        return self.model.encode_clip(spec.name, masked)
+        masked = replace(clip, frame_available=clip.frame_available & available)
+        return _Look(available=available, full=full, features=features, clip=masked)
+
+    def _token(self, name: str, look: "_Look") -> NDArray[np.float32]:
+        if look.features is not None:
+            return self.model.encode_features(name, look.features, look.available)
+        assert look.clip is not None
+        return self.model.encode_clip(name, look.clip)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kept:
+    """One frame: its features if they can be kept; the frame itself if something will read it."""
+
+    features: Any
+    frame: NDArray[Any] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Look:
+    """One sensor's window: which of the T frames are near enough, and whether these are T different frames."""
+
+    available: NDArray[np.bool_]
+    full: bool
+    features: list[Any] | None
+    clip: StoredClips | None
+
+
+def _frames(kept: list[_Kept]) -> NDArray[Any]:
+    return np.stack([np.asarray(each.frame) for each in kept])
 
 
 def _stored(frame: NDArray[Any], spec: ModalitySpec) -> NDArray[Any]:

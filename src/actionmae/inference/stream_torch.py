@@ -11,10 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from actionmae.core.modality import ModalitySet, ModalitySpec
-from actionmae.core.tensors import ClipBatch
-from actionmae.data.transforms.transform import transform
-from actionmae.inference.export_graphs import EncoderGraph, example_clip
+from actionmae.inference.export_graphs import EncoderGraph, FrameGraph, TimeGraph, encodes_frames_alone, example_clip
 from actionmae.inference.onnx_model import StoredClips
 from actionmae.inference.predictor import Predictor
 from actionmae.nn.architectures import SavedModel
@@ -36,7 +33,9 @@ class TorchStreamModel:
         self.modalities, self.classes = model.modalities, model.classes
         self.supported_subsets, self.calibration = model.supported_subsets, model.calibration
         self._graphs = {spec.name: EncoderGraph(model, slot).eval() for slot, spec in enumerate(model.modalities)}
-        self._keeps = {spec.name: _encodes_frames_alone(spec, self._graphs[spec.name]) for spec in model.modalities}
+        alone = {name: graph for name, graph in self._graphs.items() if encodes_frames_alone(graph)}
+        self._frames = {name: FrameGraph(graph).eval() for name, graph in alone.items()}
+        self._times = {name: TimeGraph(graph).eval() for name, graph in alone.items()}
         spec = model.modalities[0]
         inputs = {name: value.numpy() for name, value in example_clip(spec, 1).items()}
         self.token_width = len(self.encode_clip(spec.name, StoredClips(**inputs)))
@@ -48,23 +47,14 @@ class TorchStreamModel:
 
     def keeps_features(self, name: str) -> bool:
         """See `StreamModel`."""
-        return self._keeps[name]
+        return name in self._frames
 
     @torch.inference_mode()
     def encode_frame(self, name: str, frame: NDArray[Any]) -> Tensor:
         """See `StreamModel`; [C], on the model's device."""
-        spec = self.modalities[name]
-        clip = torch.from_numpy(np.ascontiguousarray(frame))[None, None].to(self._device)
-        batch = ClipBatch(
-            clips={name: clip},
-            available=torch.ones(1, 1, dtype=torch.bool),
-            labels=torch.zeros(1, dtype=torch.int64),
-            sample_ids=[name],
-        )
-        ready = transform(batch, ModalitySet([spec])).clips[name]
-        encoder: Any = self._graphs[name].encoder
-        features: Tensor = encoder.encode_frames(ready)
-        return features[0, 0]
+        stored = torch.from_numpy(np.ascontiguousarray(frame))[None].to(self._device)
+        features: Tensor = self._frames[name](stored)
+        return features[0]
 
     @torch.inference_mode()
     def encode_features(
@@ -72,8 +62,7 @@ class TorchStreamModel:
     ) -> NDArray[np.float32]:
         """See `StreamModel`."""
         mask = torch.from_numpy(frame_available)[None].to(self._device)
-        encoder: Any = self._graphs[name].encoder
-        return _numpy(encoder.encode_time(torch.stack(features)[None], frame_available=mask)[0])
+        return _numpy(self._times[name](torch.stack(features)[None], mask)[0])
 
     @torch.inference_mode()
     def encode_clip(self, name: str, clip: StoredClips) -> NDArray[np.float32]:
@@ -86,12 +75,6 @@ class TorchStreamModel:
         """See `StreamModel`."""
         given = torch.from_numpy(tokens)[None].to(self._device), torch.from_numpy(visible)[None].to(self._device)
         return _numpy(self._model.classify(*self._model.reconstruct(*given))[0])
-
-
-def _encodes_frames_alone(spec: ModalitySpec, graph: EncoderGraph) -> bool:
-    """Joints hold changes, signals are read in windows, and depth may take its range from the whole clip."""
-    whole_clip = spec.kind in ("joints", "signal") or (spec.value == "depth" and spec.value_range is None)
-    return not whole_clip and bool(getattr(graph.encoder, "streamable", False))
 
 
 def _numpy(tensor: Tensor) -> NDArray[np.float32]:
