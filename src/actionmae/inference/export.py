@@ -242,6 +242,8 @@ def _describe(model: SavedModel, part: str) -> str:
         return "`features` of a window's frames, and which of these exist → the token"
     spec = model.modalities[part.partition(" ")[0]]
     if part.startswith(f"{spec.name} {FRAME}"):
-        return f"stored frames of {spec.name} (`frame` {list(example_clip(spec, 1)['clip'].shape[2:])}) → their features"
+        return (
+            f"stored frames of {spec.name} (`frame` {list(example_clip(spec, 1)['clip'].shape[2:])}) → their features"
+        )
     stored = ", ".join(f"`{name}` {list(each.shape[1:])}" for name, each in example_clip(spec, 1).items())
     return f"stored clip of {part} ({stored}; each with the batch in front) → its token"
