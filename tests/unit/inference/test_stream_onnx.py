@@ -169,8 +169,8 @@ def test_the_command_has_both(place: Path, monkeypatch: pytest.MonkeyPatch, caps
 
 
 def test_bad_options_are_one_sentence(place: Path) -> None:
-    with pytest.raises(ValueError, match=r"min_confidence is -1: give a probability, 0–1"):
-        StreamPredictor.load(place / "export", window_seconds=1.0, min_confidence=-1)
+    with pytest.raises(ValueError, match=r"min_confidence is -1.0: give a probability, 0–1"):
+        StreamPredictor.load(place / "export", window_seconds=1.0, min_confidence=-1.0)
     model = StreamPredictor.load(place / "model", window_seconds=1.0).model
     assert model.calibration is not None
     model.calibration = replace(model.calibration, healthy={})
