@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 UV_HOME := .uv
+LOWEST := .venv-lowest
+LOWEST_TESTS := tests/golden/test_golden.py tests/unit/nn tests/unit/inference tests/unit/data/reading tests/integration/test_examples.py
 
 # The first interpreter that is new enough; another one by `make PYTHON3=/path/to/python install`.
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
@@ -15,7 +17,7 @@ PYTHON3 ?= $(eval PYTHON3 := $(shell for name in python3 python3.13 python3.12 p
 	$$name -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$name && break; done))$(PYTHON3)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint benchmark utd-mhad install clean
+.PHONY: help demo test lint lowest wheel docs benchmark utd-mhad install clean
 
 help: ## Show these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -35,10 +37,22 @@ lint: $(INSTALLED) ## ruff (lint and format), mypy --strict, import layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+lowest: $(INSTALLED) ## Test the oldest versions of the dependencies that pyproject.toml allows, in a venv of their own
+	uv=$$(command -v $(BIN)/uv || command -v uv || echo $(UV_HOME)/bin/uv); \
+	$$uv venv --quiet --allow-existing --python $(BIN)/python $(LOWEST) && \
+	$$uv pip install --python $(LOWEST)/bin/python --resolution lowest-direct --editable '.[dev]'
+	$(LOWEST)/bin/python -m pytest $(LOWEST_TESTS)
+
+wheel: $(INSTALLED) ## Build the wheel and the source archive into dist/
+	uv=$$(command -v $(BIN)/uv || command -v uv || echo $(UV_HOME)/bin/uv); $$uv build --out-dir dist
+
+docs: $(INSTALLED) ## Build the documentation site into site/, without network
+	$(BIN)/python -m mkdocs build --strict --site-dir site
+
 install: $(INSTALLED) ## Install everything into .venv (UV_TORCH_BACKEND=cpu: without CUDA, much smaller)
 
 clean: ## Remove .venv, caches and build outputs; data/ and runs/ stay
-	rm -rf $(VENV) $(UV_HOME) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) $(UV_HOME) build dist site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The CUDA packages are exact pins of their own; a CPU install leaves them out.

@@ -1,0 +1,57 @@
+"""The examples run, and print what their users are to see."""
+
+import re
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from actionmae.core.modality import ModalitySet, registry
+from actionmae.data.prepare.video_writer import write_color_video
+from actionmae.nn.checkpoint import save_model
+from helpers.tiny_models import KINDS, tiny_classifier
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def run(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object) -> str:
+    monkeypatch.setattr("sys.argv", [name, *map(str, words)])
+    runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+    return capsys.readouterr().out
+
+
+def test_predict_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.manual_seed(0)
+    save_model(tiny_classifier(ModalitySet(KINDS), action_mae=True), tmp_path / "model")
+    rng = np.random.default_rng(0)
+    write_color_video(tmp_path / "a.avi", rng.integers(0, 255, (8, 16, 16, 3), dtype=np.uint8), 10.0)
+    (tmp_path / "a.npy").write_bytes(b"no array")
+    files = f"rgb={tmp_path / 'a.avi'}", f"sound={tmp_path / 'a.npy'}"
+    out = run("predict_file.py", monkeypatch, capsys, tmp_path / "model", *files)
+    assert len(re.findall(r"^ +\d+\.\d%  \S", out, re.M)) == 3
+    assert re.search(r"^rgb alone says \S+; it adds [+-]\d+\.\d% to the answer$", out, re.M)
+    assert "skeleton is missing" in out
+    assert re.search(r"sound was not used: .*a\.npy cannot be read", out)
+
+
+def test_own_modality(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
+    out = run("own_modality.py", monkeypatch, capsys)
+    (label, was) = re.findall(r"^radar alone: (\w+) \d+% \(it was (\w+)\)$", out, re.M)[0]
+    assert label == was
+    tops = [float(each) for each in re.findall(r"^\| (?:M\+A|M|A) \| \d+ \| ([\d.]+)", out, re.M)]
+    assert len(tops) == 3
+    assert min(tops) > 50, "three classes: chance is 33 %"
+
+
+def test_own_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    for clip in ("anna_wave_01", "anna_fall_01", "ben_wave_01"):
+        np.save(tmp_path / f"{clip}_imu.npy", rng.normal(size=(40, 6)).astype(np.float32))
+    write_color_video(tmp_path / "anna_wave_01_rgb.avi", rng.integers(0, 255, (8, 16, 16, 3), dtype=np.uint8), 10.0)
+    out = run("own_dataset.py", monkeypatch, capsys, tmp_path)
+    assert "3 clips of fall, wave, 2 of them for training" in out
+    assert re.search(r"^rgb: \(2, 8, 3, 269, 269\) torch.uint8, 1 clips have it$", out, re.M)
+    assert re.search(r"^inertial: \(2, 8, 6, 32\) torch.float32, 2 clips have it$", out, re.M)
