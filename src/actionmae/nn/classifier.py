@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from actionmae.core.choices import Dropped
 from actionmae.core.modality import ModalitySet
 from actionmae.core.tensors import ClassifierOutput, ClipBatch, check_visible
-from actionmae.nn import stream_fusion  # noqa: F401  (registers its fusions)
+from actionmae.nn import cascaded_autoencoder, prior_tokens, searched_fusion, stream_fusion  # noqa: F401  (register)
 from actionmae.nn.action_mae import ActionMAE
 from actionmae.nn.architectures import SavedModel
 from actionmae.nn.completion import build_completion

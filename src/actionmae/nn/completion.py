@@ -25,7 +25,7 @@ class MissingTokens(nn.Module):
 
     def forward(self, tokens: Float[Tensor, "B M C"], visible: Bool[Tensor, "B M"]) -> Float[Tensor, "B M C"]:
         """The learned tokens, the same for every row; `tokens` and `visible` are not read."""
-        return self.tokens.expand(len(tokens), -1, -1)
+        return self.tokens.expand(tokens.shape[0], -1, -1)
 
 
 @register_completion("missing_tokens")

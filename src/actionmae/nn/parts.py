@@ -10,7 +10,8 @@ class Part:
     """Parameters that belong together and mean the same in every model that has this part.
 
     Attributes:
-        role: space, time, token head, ActionMAE, fusion or classifier; with `modality` the part's identity.
+        role: space, time, token head, ActionMAE, completion, fusion, gate or classifier; with `modality` the part's
+            identity.
         modality: Whose it is, or "" where all modalities share it.
         prefix: Of its names in the model's state dict, up to and with a dot; the longest that fits decides.
         settings: What its weights depend on beside their shapes: another model's part must agree, or it is refused.

@@ -35,9 +35,7 @@ def test_every_model_is_a_cell_or_says_why_not(scale: str, manifest: Path, tmp_p
         except NotRunError as error:
             not_run[name] = str(error)
     lost = {"with_imagenet R+D", "with_imagenet R+D+I"} if scale == "small" else set()
-    methods = {
-        "3dfcnn", "ren", "deep_bilinear", "smil", "mmin",
-    }  # fmt: skip
+    methods = {"3dfcnn", "ren", "deep_bilinear"}
     no_flow = {"dmcl R+D+F", "graph_distillation R+D+F+S"}
     assert {name for name in not_run if name.split()[0] not in methods} == lost | no_flow
     assert {not_run[name] for name in no_flow} == {"the data has no F"}

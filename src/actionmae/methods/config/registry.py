@@ -6,8 +6,15 @@ from typing import Any
 
 from actionmae.core.choices import did_you_mean
 from actionmae.methods.config.base import MethodConfig
+from actionmae.methods.config.imagination import MMINConfig, SMILConfig
 from actionmae.methods.config.pairs import ADMDConfig, HallucinationConfig, ModalityDistillationConfig
-from actionmae.methods.config.streams import DMCLConfig, GraphDistillationConfig
+from actionmae.methods.config.streams import DMCLConfig, GraphDistillationConfig, SimMLMConfig
+from actionmae.methods.config.subsets import (
+    MissingTokensConfig,
+    MMParetoConfig,
+    OptimalFusionConfig,
+    SelfDistillationConfig,
+)
 from actionmae.methods.config.supervised import ActionMAEConfig, ModalityDropoutConfig, PlainConfig
 
 METHODS: dict[str, tuple[type[MethodConfig], str]] = {
@@ -22,6 +29,13 @@ METHODS: dict[str, tuple[type[MethodConfig], str]] = {
         "actionmae.methods.modality_distillation:ModalityDistillation",
     ),
     "admd": (ADMDConfig, "actionmae.methods.admd:ADMD"),
+    "smil": (SMILConfig, "actionmae.methods.smil:SMIL"),
+    "mmin": (MMINConfig, "actionmae.methods.mmin:MMIN"),
+    "optimal_fusion": (OptimalFusionConfig, "actionmae.methods.optimal_fusion:OptimalFusion"),
+    "simmlm": (SimMLMConfig, "actionmae.methods.simmlm:SimMLM"),
+    "self_distillation": (SelfDistillationConfig, "actionmae.methods.self_distillation:SelfDistillation"),
+    "missing_tokens": (MissingTokensConfig, "actionmae.methods.missing_tokens:MissingTokens"),
+    "mmpareto": (MMParetoConfig, "actionmae.methods.mmpareto:MMPareto"),
 }
 """By name: the configuration's class, and "module:Class" of what trains."""
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from actionmae.methods.config.base import MethodConfig
+from actionmae.methods.config.base import DroppingConfig, MethodConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,3 +42,17 @@ class GraphDistillationConfig(MethodConfig):
     temperature: float = 2.0
     edge_temperature: float = 1.0
     streams_fraction: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimMLMConfig(DroppingConfig):
+    """Modality experts, a gate over those present, and a loss that ranks more modalities above fewer (2025).
+
+    Attributes:
+        rank_weight: Of the ranking loss.
+        experts_fraction: Of the epochs, in which the experts learn alone before the gate joins them.
+    """
+
+    name: str = "simmlm"
+    rank_weight: float = 1.0
+    experts_fraction: float = 0.5
