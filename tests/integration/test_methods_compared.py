@@ -57,8 +57,7 @@ def run(manifest: Path, folder: Path, name: str, *, epochs: int = 2, score: bool
 def test_a_trained_model_serves_every_subset(manifest: Path, tmp_path: Path, name: str) -> None:
     folder = run(manifest, tmp_path / "run", name, score=True)
     table = (tmp_path / "run" / "robustness.md").read_text()
-    assert "n/a" not in table
-    assert "mean top-1" in table
+    assert "of all 3 subsets" in table
     assert load_model(folder).supported_subsets is None
     recordings = {each: manifest.parent / f"clip{at}_{each}.npy" for at, each in ((1, "inertial"), (0, "sound"))}
     predictor = Predictor.load(folder)
