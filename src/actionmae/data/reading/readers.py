@@ -199,8 +199,9 @@ def _read_columns(cell: Cell, spec: ModalitySpec) -> Array:
     places = table.places(cell.columns) if cell.columns else [at for at in table.numeric if at != times]
     wanted = 3 * spec.shape[1] if spec.kind == "joints" else spec.shape[0]
     if len(places) != wanted:
+        columns = "1 column" if len(places) == 1 else f"{len(places)} columns"
         raise ValueError(
-            f"{cell} gives {len(places)} columns, {spec.name} needs {wanted}: choose some of {table.describe()}, as in "
+            f"{cell} gives {columns}, {spec.name} needs {wanted}: choose some of {table.describe()}, as in "
             f"{cell.path.name}[x,y,z]@t"
         )
     return table.read(places)

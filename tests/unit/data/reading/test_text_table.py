@@ -47,6 +47,7 @@ def test_a_text_may_be_cut_by_its_own_times(tmp_path: Path) -> None:
 
 BAD = {
     "acc.csv": r"gives 4 columns, inertial needs 3: choose some of the columns t, x, y, z, as in acc\.csv\[x,y,z\]@t",
+    "acc.csv[x]": "gives 1 column, inertial needs 3",
     "acc.csv[x,y]": "gives 2 columns, inertial needs 3",
     "acc.csv[x,y,w]": r"acc\.csv has no column 'w': it has the columns t, x, y, z",
     "acc.csv[1-9]": "has no column '9'",
