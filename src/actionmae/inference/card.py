@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from actionmae.core.subsets import format_subset
 from actionmae.evaluation.grids import markdown_text
 from actionmae.evaluation.table import RobustnessTable
 from actionmae.nn.architectures import SavedModel
@@ -34,14 +35,44 @@ Recognises {len(model.classes)} actions from any subset of these sensors:
 actionmae predict . {first}=recording
 ```
 
+## Intended use
+
+For clips that show one of the actions below from beginning to end, with sensors, people and views like those of the
+training data. It names one of these actions whatever it sees; below a probability of your choice (`--min_confidence`)
+it says that it does not know.
+
 ## What a missing sensor costs
 
 {scores}
+## Limits
+
+{_limits(model, table)}
+
+## Training data
+
+{counts} clips by the protocol `{settings["data"]["protocol"]}` of `{settings["data"].get("manifest", "a manifest")}`.
+
 ## Where it comes from
 
 Method `{settings["method"]["name"]}`, architecture `{model.architecture}`, {settings["optim"]["epochs"]} epochs, seed
-{settings["engine"]["seed"]}; clips: {counts} (protocol `{settings["data"]["protocol"]}`); {facts["date"]}.
+{settings["engine"]["seed"]}; {facts["date"]}.
 All settings are in `config.json`.
 
 Classes: {", ".join(map(markdown_text, model.classes))}
 """
+
+
+def _limits(model: SavedModel, table: RobustnessTable | None) -> str:
+    """What is known, as a list."""
+    facts = ["Other people, views, rooms or sensor makes than those of the test clips were not tested."]
+    scored = [] if table is None else [(row.top1, row.subset) for row in table.rows if row.top1 is not None]
+    if scored:
+        top1, subset = min(scored)
+        facts.append(f"It is weakest from {subset} alone: {top1:.1f} % of the test clips are right.")
+    if model.supported_subsets is not None:
+        known = ", ".join(format_subset(each, model.modalities) for each in model.supported_subsets)
+        facts.append(f"It predicts only from {known}.")
+    if model.calibration is None:
+        facts.append("Its probabilities are not calibrated (`actionmae calibrate`): they are an order, not odds.")
+    facts.append("A sensor that is broken, not missing, can mislead it: see `actionmae faults` and `--health`.")
+    return "\n".join(f"- {fact}" for fact in facts)

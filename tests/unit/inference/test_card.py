@@ -1,3 +1,7 @@
+import numpy as np
+
+from actionmae.core.calibration import Calibration
+from actionmae.evaluation import RobustnessTable, SubsetScores
 from actionmae.inference.card import model_card
 from actionmae.nn.build import build_classifier
 from actionmae.nn.config import ClassifierConfig
@@ -20,3 +24,25 @@ def test_class_names_are_plain_text() -> None:
         VECTORS, classes=["<b>wave</b>", "a|b `c`", "# *d* [e](f)"], config=ClassifierConfig(**WIDTH)
     )
     assert model_card(model, None, FACTS).endswith(r"Classes: \<b\>wave\</b\>, a\|b \`c\`, \# \*d\* \[e\](f)" + "\n")
+
+
+def test_it_says_what_it_is_for_and_what_it_cannot_do() -> None:
+    model = build_classifier(VECTORS, classes=["wave", "clap"], config=ClassifierConfig(**WIDTH))
+    model.supported_subsets = ((0, 1), (2,))
+    scores = SubsetScores(
+        modalities=model.modalities,
+        classes=model.classes,
+        sample_ids=("a", "b"),
+        subjects=("", ""),
+        labels=np.array([0, 1]),
+        available=np.ones((2, 3), dtype=bool),
+        logits={(0, 1): np.eye(2, dtype=np.float32), (2,): np.eye(2, dtype=np.float32)[::-1].copy()},
+    )
+    card = model_card(model, RobustnessTable.from_scores(scores), FACTS)
+    for words in ("## Intended use", "## Limits", "## Training data", "3 train clips by the protocol `split`"):
+        assert words in card
+    assert "weakest from Z alone: 0.0 %" in card
+    assert "It predicts only from X+Y, Z." in card
+    assert "not calibrated" in card
+    model.calibration = Calibration(pooled=1.0)
+    assert "not calibrated" not in model_card(model, None, FACTS)

@@ -7,6 +7,7 @@ import re
 import shutil
 import threading
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,16 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class Hub(ThreadingHTTPServer):
-    """Repositories by name, files by path; every upload is taken inline."""
+    """Repositories by name, files by path.
 
-    def __init__(self) -> None:
+    Args:
+        large: Ends of names that go by LFS, as on the real hub; all else is taken inline.
+    """
+
+    def __init__(self, large: tuple[str, ...] = ()) -> None:
         super().__init__(("127.0.0.1", 0), Requests)
+        self.large = large
+        self.stored: dict[str, bytes] = {}
         self.repositories: dict[str, dict[str, bytes]] = {}
         self.created: list[dict[str, Any]] = []
         self.address = f"http://127.0.0.1:{self.server_port}"
@@ -67,18 +74,39 @@ class Requests(BaseHTTPRequestHandler):
         elif self.path == "/api/validate-yaml":
             self.answer({"errors": [], "warnings": []})
         elif "/preupload/" in self.path:
-            files = [{"path": file["path"], "uploadMode": "regular"} for file in json.loads(body)["files"]]
+            files = [
+                {"path": path, "uploadMode": "lfs" if path.endswith(self.server.large) else "regular"}
+                for path in (file["path"] for file in json.loads(body)["files"])
+            ]
             self.answer({"files": [file | {"shouldIgnore": False} for file in files]})
+        elif self.path.endswith("/info/lfs/objects/batch"):
+            wanted = json.loads(body)["objects"]
+            self.answer({
+                "transfer": "basic",
+                "objects": [
+                    each | {"actions": {"upload": {"href": f"{self.server.address}/store/{each['oid']}"}}}
+                    for each in wanted
+                ],
+            })  # fmt: skip
         elif match := re.fullmatch(r"/api/models/(.+)/commit/main(?:\?.*)?", self.path):
             for line in body.splitlines():
                 step = json.loads(line)
                 if step["key"] == "file":
                     content = base64.b64decode(step["value"]["content"])
                     self.server.repositories[match[1]][step["value"]["path"]] = content
+                elif step["key"] == "lfsFile":
+                    stored = self.server.stored[step["value"]["oid"]]
+                    self.server.repositories[match[1]][step["value"]["path"]] = stored
             url = f"{self.server.address}/{match[1]}/commit/{COMMIT}"
             self.answer({"commitUrl": url, "commitOid": COMMIT, "pullRequestUrl": None})
         else:
             self.missing()
+
+    def do_PUT(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        assert hashlib.sha256(body).hexdigest() == self.path.removeprefix("/store/")
+        self.server.stored[self.path.removeprefix("/store/")] = body
+        self.answer({})
 
     def do_GET(self) -> None:
         if match := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/(?:revision/(main|v9)|tree/\w+))?(?:\?.*)?", self.path):
@@ -176,6 +204,31 @@ def test_a_model_goes_to_the_hub_and_comes_back(
     }
     assert found == {row.subset: round(row.top1, 2) for row in table.rows}
     assert len(found) == 7
+
+
+def test_weights_go_by_lfs_where_the_hub_asks_for_it(
+    hub: Hub, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_test")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)  # its chunk store is the real hub's own
+    hub.large = (".safetensors",)
+    push_to_hub(folder, "me/large", endpoint=hub.address)
+    assert list(hub.stored.values()) == [(folder / "model.safetensors").read_bytes()]
+    assert hub.repositories["me/large"]["model.safetensors"] == (folder / "model.safetensors").read_bytes()
+    model = from_pretrained("me/large", endpoint=hub.address, cache_dir=tmp_path / "cache")
+    for name, value in load_model(folder).state_dict().items():
+        assert torch.equal(value, model.state_dict()[name])
+
+
+def test_the_page_loads_a_shared_model(hub: Hub, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_test")
+    push_to_hub(folder, "me/my-model", endpoint=hub.address)
+    here = partial(from_pretrained, endpoint=hub.address, cache_dir=tmp_path / "cache")
+    monkeypatch.setattr("actionmae.inference.hub.from_pretrained", here)
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/how_to/share.md").read_text(), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert names["predictor"].model.classes == load_model(folder).classes
 
 
 def test_a_card_keeps_its_text_and_has_one_head(folder: Path) -> None:
