@@ -36,8 +36,22 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("page", ["predict", "faults"])
-def test_the_blocks_of_a_page_run(rig: Path, page: str) -> None:
+class ByHand:
+    """A clock that only moves while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def time(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.mark.parametrize("page", ["predict", "faults", "rig"])
+def test_the_blocks_of_a_page_run(rig: Path, page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actionmae.inference.stream_sources.WallClock", ByHand)
     text = (ROOT / f"docs/how_to/{page}.md").read_text(encoding="utf-8")
     for language, block in re.findall(r"^```(bash|python)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         if language == "python":
