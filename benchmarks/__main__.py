@@ -19,6 +19,7 @@ import torch
 from benchmarks import (
     absent_sensors,
     all_subsets,
+    latency,
     loading,
     many_sensors,
     streaming,
@@ -38,6 +39,7 @@ BENCHMARKS: dict[str, Callable[[Sizes, str], Result]] = {
     "training_draws": training_draws.run,
     "training_loop": training_loop.run,
     "throughput": throughput.run,
+    "latency": latency.run,
     "loading": loading.run,
     "streaming": streaming.run,
 }

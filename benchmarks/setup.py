@@ -31,6 +31,7 @@ class Sizes:
         matmul: Side of the square matrices that measure the machine.
         rounds: Repeats.
         loop_steps: Steps of one round of the training loop.
+        compile: Whether torch.compile is timed, too.
     """
 
     encoders: tuple[str, ...] = ("resnet18", "resnet34")
@@ -45,6 +46,7 @@ class Sizes:
     matmul: int = 4096
     rounds: int = 5
     loop_steps: int = 20
+    compile: bool = True
 
 
 TINY = Sizes(
@@ -60,6 +62,7 @@ TINY = Sizes(
     matmul=64,
     rounds=2,
     loop_steps=2,
+    compile=False,
 )
 """A second or two in all: shows that the benchmarks run, and nothing about speed."""
 

@@ -50,12 +50,12 @@ def add_int8(folder: Path, model: SavedModel, train: Sequence[ClipRow], test: Se
         clips = [stored_rows(batch, slot, name) for batch in batches if bool(batch.available[:, slot].any())]
         if clips and _has_convolution(folder / config.graphs[name]):
             files[name] = name + _SUFFIX
-            _quantise(folder / config.graphs[name], folder / files[name], [each.inputs() for each in clips])
+            quantise(folder / config.graphs[name], folder / files[name], [each.inputs() for each in clips])
         frame = f"{name} {FRAME}"
         if name in files and frame in config.graphs:
             files[frame] = f"{name}.{FRAME}{_SUFFIX}"
             frames = [{"frame": each.clip[each.frame_available]} for each in clips]
-            _quantise(folder / config.graphs[frame], folder / files[frame], frames)
+            quantise(folder / config.graphs[frame], folder / files[frame], frames)
     if not files:
         raise ValueError("no encoder with a convolution has a training clip: 8 bits would change nothing")
     write_config(folder, replace(config, int8=files))
@@ -118,7 +118,8 @@ def _has_convolution(path: Path) -> bool:
     return any(node.op_type == "Conv" for node in onnx.load(path).graph.node)
 
 
-def _quantise(source: Path, target: Path, inputs: Sequence[dict[str, Any]]) -> None:
+def quantise(source: Path, target: Path, inputs: Sequence[dict[str, Any]]) -> None:
+    """Write a graph with 8-bit convolutions, their ranges those that the activations have on these inputs."""
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 

@@ -17,7 +17,7 @@ from actionmae.core.subsets import all_subsets
 from actionmae.data.reading.readers import ArrayReader
 from actionmae.inference.export import export_model
 from actionmae.inference.health import learn_ranges
-from actionmae.inference.int8 import _quantise
+from actionmae.inference.int8 import quantise
 from actionmae.inference.onnx_model import OnnxModel, read_export
 from actionmae.inference.onnx_predictor import OnnxPredictor
 from actionmae.inference.predictor import Predictor
@@ -101,7 +101,7 @@ def test_a_frame_goes_through_its_graph_once(place: Path, monkeypatch: pytest.Mo
 
 def test_8_bits_serve_a_stream_too(place: Path, tmp_path: Path) -> None:
     frames = [{"frame": stored(seed).clips["rgb"].clip[0]} for seed in range(4)]
-    _quantise(place / "export/rgb.frame.onnx", tmp_path / "rgb.frame.int8.onnx", frames)
+    quantise(place / "export/rgb.frame.onnx", tmp_path / "rgb.frame.int8.onnx", frames)
     assert any(each.data_type == 3 for each in onnx.load(tmp_path / "rgb.frame.int8.onnx").graph.initializer)
 
 
