@@ -130,7 +130,7 @@ def find_fusion(name: str) -> BuildFusion:
         ValueError: If the name is unknown.
     """
     if name not in _FUSIONS:
-        known = ", ".join(_FUSIONS)
+        known = ", ".join(sorted(_FUSIONS))
         raise ValueError(f"model.fusion is {name!r}{did_you_mean(name, _FUSIONS)}: registered are {known}")
     return _FUSIONS[name]
 
@@ -142,7 +142,7 @@ def find_completion(name: str) -> BuildCompletion:
         ValueError: If the name is unknown.
     """
     if name not in _COMPLETIONS:
-        known = ", ".join(_COMPLETIONS) or "none"
+        known = ", ".join(sorted(_COMPLETIONS)) or "none"
         raise ValueError(f"model.completion is {name!r}{did_you_mean(name, _COMPLETIONS)}: registered are {known}")
     return _COMPLETIONS[name]
 

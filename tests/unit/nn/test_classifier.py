@@ -21,7 +21,7 @@ from helpers.tiny_models import WIDTH, kinds, tiny_classifier, vectors
         ({"classes": ["a", "a"]}, "2 classes were given, 1 different: name each class once"),
         (
             {"num_classes": 2, "fusion": "summ"},
-            "model.fusion is 'summ' (did you mean 'sum'?): registered are sum, concat",
+            "model.fusion is 'summ' (did you mean 'sum'?): registered are average, concat",
         ),
         ({"num_classes": 2, "embed_dim": 0}, "model.embed_dim is 0: give a whole number above 0"),
         ({"num_classes": 2, "mae_depth": 0}, "model.mae_depth is 0: give at least 1"),
