@@ -181,7 +181,7 @@ class Confusion:
 
     Attributes:
         names: Its sensors in words.
-        counts: [label][prediction].
+        counts: By label, then by prediction.
         mistakes: The most frequent ones in words.
     """
 
