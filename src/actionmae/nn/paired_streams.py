@@ -238,7 +238,7 @@ class SlotEncoder(nn.Module):
         found = [Frames(features=each, there=there) for each in features.chunk(len(streams), dim=2)]
         if len(found) == 1:
             vector = found[0].padded(lost).packed()
-            before = vector.new_zeros(len(vector), kept * vector.shape[1] // lost)
+            before = vector.new_zeros(vector.shape[0], kept * vector.shape[1] // lost)
             return torch.cat([before, vector], dim=1)
         own, imagined = (each.padded(kept) for each in found)
         return torch.cat([own.packed(), imagined.resampled(lost).packed()], dim=1)

@@ -57,7 +57,7 @@ class Frames:
     @classmethod
     def unpacked(cls, vectors: Float[Tensor, "B V"], length: int) -> "Frames":
         """The `length` frames of `packed`."""
-        frames = vectors.reshape(len(vectors), length, -1)
+        frames = vectors.reshape(vectors.shape[0], length, -1)
         return cls(features=frames[:, :, :-1], there=frames[:, :, -1] > 0.5)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from actionmae.core.modality import ModalitySet
 from actionmae.core.tensors import ClipBatch
+from actionmae.inference.export_graphs import EncoderGraph, HeadsGraph, example_clip, example_tokens
 from actionmae.inference.stream_torch import TorchStreamModel
 from actionmae.nn import ClassifierConfig, load_model, registry, save_model
 from actionmae.nn.paired_streams import PairedStreams
@@ -158,6 +159,20 @@ def test_joints_and_frames_are_streamed_from_the_folder(tmp_path: Path) -> None:
         features = part.encode_frames(batch.clips[name])
         torch.testing.assert_close(part.encode_time(features), tokens[:, slot])
         assert tokens.shape[2] == stream.token_width
+
+
+@torch.no_grad()
+def test_its_parts_become_graphs_of_any_batch_size() -> None:
+    model = paired()
+    tokens, visible = example_tokens(model, model.encode(tiny_batch(PAIR, 1)).shape[2], rows=7)
+    parts = [(HeadsGraph(model), {"tokens": tokens, "visible": visible})]
+    parts += [(EncoderGraph(model, slot), example_clip(spec, 7)) for slot, spec in enumerate(PAIR)]
+    for part, inputs in parts:
+        three = {name: value[:3] for name, value in inputs.items()}
+        sizes = {name: {0: torch.export.Dim("batch", min=1)} for name in inputs}
+        part.eval()(**three)  # tables that are made on first use
+        graph = torch.export.export(part, (), three, dynamic_shapes=sizes).module()
+        torch.testing.assert_close(graph(**inputs), part(**inputs))
 
 
 def test_specialists_give_encoders_and_classifiers_by_name(tmp_path: Path) -> None:
