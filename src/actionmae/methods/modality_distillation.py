@@ -10,7 +10,9 @@ generalised distillation (Lopez-Paz et al. 2016) with a hallucination loss, wher
 two streams predict by the mean of their logits.
 
 Choices: A is the token (Eq. 2–4), the square is summed over C. The streams are connected once, see
-`PairedStreams.connect`. In the fourth step both streams and the connection are trained, the lost stream stays as it is.
+`PairedStreams.connect`. In the fourth step both streams and the connection are trained, the lost stream stays as it is;
+both modalities together are then answered by the kept stream as this step leaves it, with true features in place of
+imagined ones.
 """
 
 import torch

@@ -119,5 +119,5 @@ def mean_over(values: Float[Tensor, " B"], rows: Bool[Tensor, " B"]) -> Float[Te
 
 
 def sigmoid_distance(features: Float[Tensor, "*B C"], target: Float[Tensor, "*B C"]) -> Float[Tensor, "*B"]:
-    """‖σ(target) − σ(features)‖², the hallucination loss of Hoffman et al. 2016; no gradient into the target."""
-    return (target.detach().sigmoid() - features.sigmoid()).square().sum(dim=-1)
+    """‖σ(target) − σ(features)‖², the hallucination loss of Hoffman et al. 2016; the target comes without gradient."""
+    return (target.sigmoid() - features.sigmoid()).square().sum(dim=-1)
