@@ -22,6 +22,7 @@ from benchmarks import (
     latency,
     loading,
     many_sensors,
+    replay,
     streaming,
     throughput,
     training_draws,
@@ -42,6 +43,7 @@ BENCHMARKS: dict[str, Callable[[Sizes, str], Result]] = {
     "latency": latency.run,
     "loading": loading.run,
     "streaming": streaming.run,
+    "replay": replay.run,
 }
 
 

@@ -31,6 +31,8 @@ class Sizes:
         matmul: Side of the square matrices that measure the machine.
         rounds: Repeats.
         loop_steps: Steps of one round of the training loop.
+        replay_seconds: Of a stream that is replayed fast.
+        live_seconds: Of one in real time.
         compile: Whether torch.compile is timed, too.
     """
 
@@ -46,6 +48,8 @@ class Sizes:
     matmul: int = 4096
     rounds: int = 5
     loop_steps: int = 20
+    replay_seconds: float = 600.0
+    live_seconds: float = 10.0
     compile: bool = True
 
 
@@ -62,6 +66,8 @@ TINY = Sizes(
     matmul=64,
     rounds=2,
     loop_steps=2,
+    replay_seconds=1.0,
+    live_seconds=0.3,
     compile=False,
 )
 """A second or two in all: shows that the benchmarks run, and nothing about speed."""
