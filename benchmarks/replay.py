@@ -66,8 +66,8 @@ def run(sizes: Sizes, device: str) -> Result:
         about=(
             f"grid_cnn, 16 frames of {PIXELS}² in a window of {WINDOW:g} s, cameras of {FPS} frames/s, an answer "
             f"every {EVERY} s. {sizes.replay_seconds:g} s of frames (a tenth with fewer sensors) as fast as they are "
-            "encoded: frames/s of each sensor, answers included, and the process's memory after a tenth of them and at the "
-            f"end. Then {sizes.live_seconds:g} s in real time: from the newest frame's stamp to the answer, and frames "
+            "encoded: frames/s of each sensor with the answers, and the process's memory after a tenth and at the end. "
+            f"Then {sizes.live_seconds:g} s in real time: from the newest frame's stamp to the answer, and frames "
             "that a newer one replaced."
         ),
         columns=("sensors", "frames/s of each", "memory", "lag p50, ms", "p99, ms", "passed over, %"),
