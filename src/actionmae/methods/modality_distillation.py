@@ -4,7 +4,7 @@ From the publication: four steps (each stream alone; both together, the lost mod
 kept stream; the hallucination stream learns from the frozen lost stream; kept and hallucination stream together,
 connected in the same way); the loss of the third step,
 
-    (1 − α) [(1 − λ) ℓ(y, σ(f)) + λ ℓ(softmax(f_lost / T), softmax(f))] + α ‖σ(A_lost) − σ(A_hall)‖²,
+    (1 − α) [(1 − λ) ℓ(y, softmax(f)) + λ ℓ(softmax(f_lost / T), softmax(f))] + α ‖σ(A_lost) − σ(A_hall)‖²,
 
 generalised distillation (Lopez-Paz et al. 2016) with a hallucination loss, where A is the last layer before the logits;
 two streams predict by the mean of their logits.
