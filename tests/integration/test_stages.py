@@ -92,7 +92,7 @@ def test_a_stage_resumes_after_a_kill_to_the_same_weights(manifest: Path, tmp_pa
 
 
 @pytest.mark.parametrize("name", ["hallucination", "modality_distillation", "admd"])
-def test_methods_for_a_pair_resume_to_the_same_weights(manifest: Path, tmp_path: Path, name: str, saves: int) -> None:
+def test_methods_for_a_pair_resume_to_the_same_weights(manifest: Path, tmp_path: Path, name: str) -> None:
     """Killed right after the first epoch of the stage that begins with copied weights."""
     method = method_config({"name": name})
     straight = run(manifest, tmp_path / "straight", method, epochs=4)
