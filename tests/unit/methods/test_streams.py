@@ -87,7 +87,7 @@ def test_the_edges_of_the_graph() -> None:
         seen = [torch.cat([graph.features(tokens[row, m]), graph.logits(logits[row, m])]) for m in range(3)]
         for k in range(3):
             scores = {
-                j: float(graph.edge((graph.target(seen[k]) + graph.source(seen[j])).tanh())) / 0.7
+                j: graph.edge((graph.target(seen[k]) + graph.source(seen[j])).tanh()).item() / 0.7
                 for j in range(3)
                 if edges[row, k, j]
             }
