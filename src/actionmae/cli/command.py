@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from actionmae.cli.app import app
 from actionmae.cli.arguments import parse, sentence, summary
 from actionmae.cli.calibrate import calibrate
 from actionmae.cli.deploy import export, push, stream
@@ -35,6 +36,7 @@ VERBS: dict[str, Callable[..., int | None]] = {
         predict,
         embed,
         stream,
+        app,
         export,
         push,
         reproduce,

@@ -64,10 +64,24 @@ def as_seen(files: Mapping[str, Cell], modalities: ModalitySet, sample: str = "c
     readers = {spec.name: _Noting(open_reader(files[spec.name], spec)) for spec in modalities if spec.name in files}
     if not readers:
         raise ValueError(f"the clip has none of {', '.join(modalities.names)}: give at least one recording")
+    return _as_seen(readers, modalities, {name: str(files[name]) for name in readers}, sample)
+
+
+def seen_by(
+    readers: Mapping[str, FrameReader], modalities: ModalitySet, sources: Mapping[str, str], sample: str = "clip"
+) -> list[SeenModality]:
+    """The same of open readers, each with the name of its source; raises as `as_seen` does."""
+    noting = {spec.name: _Noting(readers[spec.name]) for spec in modalities if spec.name in readers}
+    return _as_seen(noting, modalities, sources, sample)
+
+
+def _as_seen(
+    readers: Mapping[str, "_Noting"], modalities: ModalitySet, sources: Mapping[str, str], sample: str
+) -> list[SeenModality]:
     opened = {name: noting.reader for name, noting in readers.items()}
     batch = transform(collate([read_sample(sample, opened, modalities)]), modalities)
     return [
-        _seen(modalities[name], str(files[name]), noting, batch.clips[name][0], batch.frame_available.get(name))
+        _seen(modalities[name], sources[name], noting, batch.clips[name][0], batch.frame_available.get(name))
         for name, noting in readers.items()
     ]
 

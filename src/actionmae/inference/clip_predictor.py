@@ -47,11 +47,11 @@ class ClipPredictor(ABC, Generic[Model]):
         self._healthy = require_ranges(model.calibration) if health else {}
 
     @abstractmethod
-    def _encode(self, samples: Sequence[StoredSample]) -> Tokens:
+    def encode(self, samples: Sequence[StoredSample]) -> Tokens:
         """Tokens; only what exists is encoded and read."""
 
     @abstractmethod
-    def _complete(self, tokens: Tokens, visible: Mask) -> tuple[Float[np.ndarray, "B K"], Tokens, Mask]:
+    def complete(self, tokens: Tokens, visible: Mask) -> tuple[Float[np.ndarray, "B K"], Tokens, Mask]:
         """Logits, tokens after reconstruction, and which of their slots are filled."""
 
     def predict(self, /, *, top: int = 5, **files: Source) -> Prediction:
@@ -144,7 +144,7 @@ class ClipPredictor(ABC, Generic[Model]):
         Without ActionMAE only the given modalities are returned. See `predict` for what may be given.
         """
         sample, _ = self._read("clip", files)
-        _, tokens, filled = self._complete(self._encode([sample]), self._visible([sample]))
+        _, tokens, filled = self.complete(self.encode([sample]), self.visible([sample]))
         names = self.model.modalities.names
         return {name: tokens[0, slot] for slot, name in enumerate(names) if filled[0, slot]}
 
@@ -184,7 +184,8 @@ class ClipPredictor(ABC, Generic[Model]):
                 f"{', '.join(known)}"
             )
 
-    def _visible(self, samples: Sequence[StoredSample]) -> Mask:
+    def visible(self, samples: Sequence[StoredSample]) -> Mask:
+        """Which modalities the clips have."""
         return np.array([[name in sample.clips for name in self.model.modalities.names] for sample in samples])
 
     def _answer(self, read: Sequence[Read], *, top: int, why: bool) -> list[Prediction]:
@@ -193,9 +194,9 @@ class ClipPredictor(ABC, Generic[Model]):
         if not read:
             return []
         samples = [sample for sample, _ in read]
-        tokens, visible = self._encode(samples), self._visible(samples)
-        probabilities = self._probabilities(tokens, visible)
-        votes = cast_votes(self.model, self._probabilities, tokens, visible) if why else [()] * len(read)
+        tokens, visible = self.encode(samples), self.visible(samples)
+        probabilities = self.probabilities(tokens, visible)
+        votes = cast_votes(self.model, self.probabilities, tokens, visible) if why else [()] * len(read)
         return [
             to_prediction(
                 self.model,
@@ -209,6 +210,7 @@ class ClipPredictor(ABC, Generic[Model]):
             for row, (_, broken) in enumerate(read)
         ]
 
-    def _probabilities(self, tokens: Tokens, visible: Mask) -> Float[np.ndarray, "B K"]:
-        logits, _, _ = self._complete(tokens, visible)
+    def probabilities(self, tokens: Tokens, visible: Mask) -> Float[np.ndarray, "B K"]:
+        """Of the classes, calibrated if the model is."""
+        logits, _, _ = self.complete(tokens, visible)
         return calibrated_probabilities(self.model, logits, visible)

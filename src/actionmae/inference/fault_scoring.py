@@ -6,15 +6,12 @@ Shapes: R rows (one for each degraded recording), M modality, C token, K classes
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64
-from numpy.typing import NDArray
 from torch import Tensor
 
 from actionmae.core.calibration import Ranges
@@ -22,12 +19,13 @@ from actionmae.core.devices import pick_device
 from actionmae.core.modality import ModalitySpec
 from actionmae.data.loading.collate import collate
 from actionmae.data.manifest import ClipRow, read_manifest
-from actionmae.data.reading.readers import FrameReader, Indices, open_reader
+from actionmae.data.reading.readers import FrameReader, open_reader
 from actionmae.data.splits import check_labels, rows_for_model, split_rows
 from actionmae.data.transforms.transform import transform
 from actionmae.evaluation.faults import FaultRow
 from actionmae.inference.faults import FAULTS, Degraded
 from actionmae.inference.health import find_broken, require_ranges
+from actionmae.inference.kept_frames import KeptFrames
 from actionmae.inference.predictor import as_tensors
 from actionmae.inference.read_stored import StoredSample, read_stored
 from actionmae.nn.architectures import SavedModel
@@ -69,26 +67,6 @@ def score_model_faults(
     check_labels(rows, model.classes)
     told = None if progress is None else lambda clips: progress(clips, len(rows))
     return score_faults(model, rows, healthy=healthy, progress=told)
-
-
-class _Kept:
-    """A reader of images that decodes each frame once."""
-
-    def __init__(self, reader: FrameReader) -> None:
-        self.num_frames, self.fps = reader.num_frames, reader.fps
-        self._reader = reader
-        self._frames: dict[int, NDArray[Any]] = {}
-
-    def read(self, indices: Indices) -> NDArray[Any]:
-        """See `FrameReader.read`."""
-        return np.stack(list(self.images(indices)))
-
-    def images(self, indices: Indices) -> Iterator[NDArray[Any]]:
-        """See `FrameReader.images`."""
-        new = sorted({int(index) for index in indices} - self._frames.keys())
-        if new:
-            self._frames.update(zip(new, self._reader.images(new), strict=True))
-        return (self._frames[int(index)] for index in indices)
 
 
 class _Tally:
@@ -153,7 +131,7 @@ def _score_clip(model: SavedModel, row: ClipRow, healthy: Ranges, tallies: Mappi
     label = model.classes.index(row.label)
     specs = [spec for spec in model.modalities if spec.name in row.files]
     readers = {spec.name: open_reader(row.files[spec.name], spec) for spec in specs}
-    readers = {name: _Kept(each) if _is_image(model, name) else each for name, each in readers.items()}
+    readers = {name: KeptFrames(each) if _is_image(model, name) else each for name, each in readers.items()}
     clean = read_stored(row.sample, readers, model.modalities)
     tokens, available = _encode(model, [clean])
     alarms = find_broken(clean, healthy)

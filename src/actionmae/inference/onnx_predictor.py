@@ -39,9 +39,9 @@ class OnnxPredictor(ClipPredictor[OnnxModel]):
         """Read an export; see `OnnxModel` for its arguments and errors, and the class for the others."""
         return cls(OnnxModel(folder, int8=int8, threads=threads), min_confidence=min_confidence, health=health)
 
-    def _encode(self, samples: Sequence[StoredSample]) -> Tokens:
-        """Each modality's clips go through its graph together."""
-        visible, names = self._visible(samples), self.model.modalities.names
+    def encode(self, samples: Sequence[StoredSample]) -> Tokens:
+        """See `ClipPredictor.encode`; each modality's clips go through its graph together."""
+        visible, names = self.visible(samples), self.model.modalities.names
         tokens = np.zeros((*visible.shape, self.model.config.token_width), dtype=np.float32)
         for slot, name in enumerate(names):
             if visible[:, slot].any():
@@ -49,7 +49,8 @@ class OnnxPredictor(ClipPredictor[OnnxModel]):
                 tokens[visible[:, slot], slot] = self.model.encode(name, together)
         return tokens
 
-    def _complete(self, tokens: Tokens, visible: Mask) -> tuple[Float[np.ndarray, "B K"], Tokens, Mask]:
+    def complete(self, tokens: Tokens, visible: Mask) -> tuple[Float[np.ndarray, "B K"], Tokens, Mask]:
+        """See `ClipPredictor.complete`."""
         return self.model.complete(tokens, visible)
 
 

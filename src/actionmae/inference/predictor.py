@@ -60,12 +60,14 @@ class Predictor(ClipPredictor[SavedModel]):
         return cls(model, min_confidence=min_confidence, health=health)
 
     @torch.inference_mode()
-    def _encode(self, samples: Sequence[StoredSample]) -> Tokens:
+    def encode(self, samples: Sequence[StoredSample]) -> Tokens:
+        """See `ClipPredictor.encode`."""
         batch = collate([as_tensors(sample) for sample in samples]).to(self._device)
         return _numpy(self.model.encode(transform(batch, self.model.modalities)))
 
     @torch.inference_mode()
-    def _complete(self, tokens: Tokens, visible: Mask) -> tuple[Float[np.ndarray, "B K"], Tokens, Mask]:
+    def complete(self, tokens: Tokens, visible: Mask) -> tuple[Float[np.ndarray, "B K"], Tokens, Mask]:
+        """See `ClipPredictor.complete`."""
         given = torch.from_numpy(tokens).to(self._device), torch.from_numpy(visible).to(self._device)
         completed, filled = self.model.reconstruct(*given)
         return _numpy(self.model.classify(completed, filled)), _numpy(completed), filled.cpu().numpy()

@@ -52,7 +52,7 @@ class Segment:
         return asdict(self)
 
 
-class _Part:
+class Part:
     """Some consecutive frames of a reader, as a `FrameReader`."""
 
     def __init__(self, reader: FrameReader, first: int, num_frames: int) -> None:
@@ -83,7 +83,7 @@ def slide(readers: Mapping[str, FrameReader], *, window: float, stride: float) -
     """
     if not (0 < window < np.inf and 0 < stride < np.inf):
         raise ValueError(f"window is {window} s and stride {stride} s: give numbers above 0")
-    begin, end, moments = _moments(readers)
+    begin, end, moments = frame_moments(readers)
     count = max(1, 1 + int(np.ceil((end - begin - window) / stride - 1e-9)))
     for at in range(count):
         start = max(begin, min(begin + at * stride, end - window))
@@ -92,12 +92,12 @@ def slide(readers: Mapping[str, FrameReader], *, window: float, stride: float) -
         for name, reader in readers.items():
             first, behind = (int(each) for each in np.searchsorted(moments[name], [start, stop]))
             if behind > first:
-                parts[name] = _Part(reader, first, behind - first)
+                parts[name] = Part(reader, first, behind - first)
         if parts:
             yield Window(start=start, end=min(start + window, end), readers=parts)
 
 
-def _moments(readers: Mapping[str, FrameReader]) -> tuple[float, float, dict[str, _Times]]:
+def frame_moments(readers: Mapping[str, FrameReader]) -> tuple[float, float, dict[str, _Times]]:
     """The first and the last second of the recording, and when each sensor's frames were taken."""
     clocks = {name: times for name, reader in readers.items() if (times := frame_times(reader)) is not None}
     lengths = [reader.num_frames / reader.fps for reader in readers.values() if reader.fps]

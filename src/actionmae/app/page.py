@@ -1,0 +1,195 @@
+"""The page itself, in Gradio: choose a clip, switch sensors, look."""
+
+import html
+import os
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from actionmae.app.stage import Scene, Shown, all_modalities, chances, play, suffixes, uploaded, usable_clips
+from actionmae.core.modality import ModalitySpec
+from actionmae.data.cell import Cell
+from actionmae.data.manifest import Manifest, read_manifest
+from actionmae.inference.what_if import Switch, Trace, states_of
+
+UPLOAD = "your own recordings"
+WAITING = 64
+"""Clicks that may wait; further ones are told to come back."""
+
+
+def serve(
+    shown: Sequence[Shown], *, manifest: Path | None, host: str, port: int, max_megabytes: int, ready: Any = None
+) -> None:
+    """Show the page until interrupted; what was uploaded is in a folder that is removed in the end.
+
+    Args:
+        shown: The models.
+        manifest: CSV with clips to choose from.
+        host: The address that it listens on.
+        port: Its port.
+        max_megabytes: Of one upload.
+        ready: Called with the page's address.
+
+    Raises:
+        FileNotFoundError: If there is no such manifest.
+        ImportError: If Gradio is not installed.
+        OSError: If the port is taken.
+        ValueError: If the manifest has no clip for these models.
+    """
+    with tempfile.TemporaryDirectory(prefix="actionmae-app-") as place:
+        os.environ |= {"GRADIO_TEMP_DIR": place, "GRADIO_ANALYTICS_ENABLED": "False"}
+        gradio = _gradio()
+        page = build_page(gradio, shown, read_manifest(manifest) if manifest else None)
+        _, address, _ = page.queue(max_size=WAITING, default_concurrency_limit=1).launch(
+            server_name=host,
+            server_port=port,
+            max_file_size=f"{max_megabytes}mb",
+            prevent_thread_lock=True,
+            quiet=True,
+            share=False,
+            ssr_mode=False,
+            footer_links=[],
+            theme=gradio.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
+        )
+        if ready is not None:
+            ready(address)
+        threading.Event().wait()
+
+
+def build_page(gradio: Any, shown: Sequence[Shown], manifest: Manifest | None) -> Any:
+    """The widgets, and what each of them asks for; not yet served."""
+    specs = all_modalities(shown)
+    clips = usable_clips(manifest, shown) if manifest else {}
+    with gradio.Blocks(title="actionmae", delete_cache=(60, 600), analytics_enabled=False) as page:
+        gradio.Markdown(
+            "# What if a sensor fails?\nChoose a clip, switch sensors off or break them, and see what is left."
+        )
+        with gradio.Row():
+            with gradio.Column(min_width=300):
+                clip = gradio.Dropdown([UPLOAD, *clips], value=next(iter(clips), UPLOAD), label="Clip", filterable=True)
+                with gradio.Accordion("Your own recordings", open=not clips):
+                    files = [_upload(gradio, spec) for spec in specs.values()]
+                window = gradio.Slider(
+                    0, 10, 0, step=0.5, label="Seconds of the past that an answer is about (0: all so far)"
+                )
+            with gradio.Column(min_width=300):
+                switches = [part for spec in specs.values() for part in _switch(gradio, spec)]
+        button = gradio.Button("Play", variant="primary")
+        picture = gradio.Image(
+            label="What the models see", show_label=False, interactive=False, alt_text="Frames of each sensor in time"
+        )
+        answers = []
+        with gradio.Row():
+            for each in shown:
+                with gradio.Column(min_width=300):
+                    gradio.Markdown(f"## {html.escape(each.name)}")
+                    answers += [
+                        gradio.Label(label="Answer at the end"),
+                        gradio.LinePlot(
+                            x="seconds", y="probability", color="class", y_lim=[0, 1], label="Probability over time"
+                        ),
+                        gradio.HTML(label="Sensors"),
+                    ]
+
+        def run(*given: Any) -> list[Any]:
+            try:
+                scene = _ask(given, specs, clips, shown)
+            except (ValueError, OSError) as error:
+                raise gradio.Error(html.escape(" ".join(str(error).split())), title="This cannot be shown") from None
+            for name, reason in scene.broken.items():
+                gradio.Warning(html.escape(f"{name} is not used: {reason}"))
+            return [scene.picture, *_outputs(scene, shown)]
+
+        given = [clip, window, *files, *switches]
+        asked = {"inputs": given, "outputs": [picture, *answers], "show_progress": "minimal", "api_name": "play"}
+        button.click(run, **asked)
+        hidden = asked | {"api_name": None, "api_visibility": "private", "trigger_mode": "always_last"}
+        for part in (clip, window, *switches):
+            (part.release if isinstance(part, gradio.Slider) else part.input)(run, **hidden)
+    return page
+
+
+def _upload(gradio: Any, spec: ModalitySpec) -> Any:
+    return gradio.File(
+        label=spec.name, file_types=list(suffixes(spec)), file_count="single", type="filepath", height=110
+    )
+
+
+def _switch(gradio: Any, spec: ModalitySpec) -> list[Any]:
+    with gradio.Group(), gradio.Row():
+        return [
+            gradio.Dropdown(list(states_of(spec)), value="on", label=f"{spec.name} is", min_width=110),
+            gradio.Slider(0, 10, 0, step=0.1, label=f"{spec.name}: from second", min_width=130),
+            gradio.Slider(1, 5, 3, step=1, label=f"{spec.name}: severity", min_width=110),
+        ]
+
+
+def _ask(
+    given: Sequence[Any], specs: Mapping[str, ModalitySpec], clips: Mapping[str, Any], shown: Sequence[Shown]
+) -> Scene:
+    clip, window, *rest = given
+    paths, settings = rest[: len(specs)], rest[len(specs) :]
+    files: Mapping[str, Cell]
+    if clip in clips:
+        files, title = clips[clip].files, f"{clip}: {clips[clip].label}" if clips[clip].label else str(clip)
+    else:
+        there = {name: Path(path) for name, path in zip(specs, paths, strict=True) if path}
+        files, title = uploaded(there, specs), UPLOAD
+    triples = zip(settings[::3], settings[1::3], settings[2::3], strict=True)
+    switches = {
+        name: Switch(state=state, since=float(since), severity=int(severity))
+        for name, (state, since, severity) in zip(specs, triples, strict=True)
+    }
+    return play(files, shown, switches, title=title, window=float(window) or None)
+
+
+def _outputs(scene: Scene, shown: Sequence[Shown]) -> list[Any]:
+    import pandas
+
+    found: list[Any] = []
+    for each, traced in zip(shown, scene.traces, strict=True):
+        if isinstance(traced, str):
+            found += [None, None, f"<p>{html.escape(traced)}</p>"]
+            continue
+        said = traced.prediction
+        points = chances(traced, each.predictor.model.classes)
+        found += [
+            dict(zip(said.classes, said.probabilities, strict=True)),
+            pandas.DataFrame(points, columns=["seconds", "class", "probability"]),
+            sensors_table(each, traced),
+        ]
+    return found
+
+
+def sensors_table(shown: Shown, traced: Trace) -> str:
+    """HTML: the accuracy to expect; what each sensor says alone, adds to the answer, and how well it is rebuilt."""
+    votes = {vote.modality: vote for vote in traced.prediction.votes}
+    rows = []
+    for name in shown.predictor.model.modalities.names:
+        vote = votes.get(name)
+        alone = "missing" if vote is None else "—"
+        if vote is not None and vote.label is not None:
+            alone = f"{html.escape(vote.label)} {vote.probability or 0:.0%}"
+        adds = "" if vote is None or vote.share is None else f"{vote.share:+.0%}"
+        distance = f"{traced.distances[name]:.2f}" if name in traced.distances else "—"
+        rows.append(f"<tr><th scope='row'>{name}</th><td>{alone}</td><td>{adds}</td><td>{distance}</td></tr>")
+    top1 = shown.expected.get(traced.subset)
+    expected = "unknown: evaluate the model first" if top1 is None else f"{top1:.1f} %"
+    return (
+        f"<p>Expected accuracy from {traced.subset}: <strong>{expected}</strong></p>"
+        "<div style='overflow-x:auto'><table style='width:100%'>"
+        "<thead><tr><th scope='col'>sensor</th><th scope='col'>alone says</th>"
+        "<th scope='col'>adds</th><th scope='col'>reconstruction error</th></tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        "<p>Reconstruction error: 1 − cosine between the token as recorded and as rebuilt from the other sensors.</p>"
+    )
+
+
+def _gradio() -> Any:
+    try:
+        import gradio
+    except ImportError as error:
+        raise ImportError("the page needs Gradio: pip install 'actionmae[app]'") from error
+    return gradio
