@@ -97,7 +97,8 @@ def build_page(gradio: Any, shown: Sequence[Shown], manifest: Manifest | None) -
             try:
                 scene = _ask(given, specs, clips, shown)
             except (ValueError, OSError) as error:
-                raise gradio.Error(html.escape(" ".join(str(error).split())), title="This cannot be shown") from None
+                sentence = html.escape(" ".join(str(error).split()))
+                raise gradio.Error(sentence, title="This cannot be shown", print_exception=False) from None
             for name, reason in scene.broken.items():
                 gradio.Warning(html.escape(f"{name} is not used: {reason}"))
             return [scene.picture, *_outputs(scene, shown)]

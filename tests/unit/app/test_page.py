@@ -63,6 +63,7 @@ def page(served: str) -> Iterator[Any]:
     with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         opened = browser.new_page()
+        opened.set_default_timeout(60_000)
         opened.goto(served)
         opened.get_by_role("button", name="Play").wait_for()
         yield opened
