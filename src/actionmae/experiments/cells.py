@@ -136,6 +136,7 @@ class Cells:
             "score": not held_out,
         }
         changes |= self._imagenet(recipe, changes, names)
+        changes |= self._encoders(changes, names)
         needs: tuple[Cell, ...] = ()
         if "init" in changes:
             needs = tuple(self.cell(changes["init"], letter, seed) for letter in train.split("+"))
@@ -188,6 +189,18 @@ class Cells:
             frames = [name for name in names if self.known[name].kind == "frames"]
             return out | {"model.weights": dict.fromkeys(frames, self.imagenet[encoder])}
         return out | {"model.pretrained": bool(wanted)}
+
+    def _encoders(self, changes: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+        """Settings for a recipe's `encoder`, which goes: all its modalities are read by it.
+
+        Raises:
+            NotRunError: If one is not made of frames.
+        """
+        encoder = changes.pop("encoder", None)
+        for name in names if encoder else ():
+            if self.known[name].kind != "frames":
+                raise NotRunError(f"encoder {encoder} reads frames, and {name} has none")
+        return {"model.encoders": dict.fromkeys(names, encoder)} if encoder else {}
 
     def _name(self, settings: TrainSettings, needs: Sequence[Cell]) -> str:
         names = [each if isinstance(each, str) else each["name"] for each in settings.data.modalities]

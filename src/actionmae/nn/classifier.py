@@ -13,7 +13,13 @@ from torch import Tensor, nn
 from actionmae.core.choices import Dropped
 from actionmae.core.modality import ModalitySet
 from actionmae.core.tensors import ClassifierOutput, ClipBatch, check_visible
-from actionmae.nn import cascaded_autoencoder, prior_tokens, searched_fusion, stream_fusion  # noqa: F401  (register)
+from actionmae.nn import (  # noqa: F401  (they register themselves)
+    bilinear_fusion,
+    cascaded_autoencoder,
+    prior_tokens,
+    searched_fusion,
+    stream_fusion,
+)
 from actionmae.nn.action_mae import ActionMAE
 from actionmae.nn.architectures import SavedModel
 from actionmae.nn.completion import build_completion

@@ -11,6 +11,7 @@ from actionmae.core.modality import ModalitySpec
 FusionInput = Literal["filled", "reconstructed", "missing"]
 ConfigPositions = Literal["input", "attention"]
 Normalization = Literal["weights", "imagenet"]
+TimeEncoder = Literal["transformer", "segments"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,6 +69,8 @@ class ClassifierConfig:
         norm: BatchNorm of frame encoders: batch, frozen, or group (GroupNorm).
         normalization: "weights": frames reach a network normalised as its own weights were trained; "imagenet": all
             with ImageNet's mean and standard deviation (models of format 1).
+        time_encoder: What makes a token of frame features: "transformer" (Eq. 2–4); "segments": means over equal parts
+            of the clip, for fusion "bilinear".
         time_depth: L, layers of the time transformer (§2.1: 2).
         num_heads: Heads of every transformer (App. B: 8).
         mlp_dim: Feed-forward width of every transformer (App. B: 2048).
@@ -97,6 +100,7 @@ class ClassifierConfig:
     weights: dict[str, Path] = dataclasses.field(default_factory=dict)
     norm: Norm = "batch"
     normalization: Normalization = "weights"
+    time_encoder: TimeEncoder = "transformer"
     time_depth: int = 2
     num_heads: int = 8
     mlp_dim: int = 2048
@@ -128,7 +132,7 @@ class ClassifierConfig:
         except ValueError as error:
             raise ValueError(f"model.{error}") from None
         choices = {"norm": Norm, "normalization": Normalization}
-        choices |= {"positions": ConfigPositions, "fusion_input": FusionInput}
+        choices |= {"time_encoder": TimeEncoder, "positions": ConfigPositions, "fusion_input": FusionInput}
         for name, allowed in choices.items():
             check_choice(f"model.{name}", getattr(self, name), allowed)
 

@@ -3,6 +3,7 @@
 Legend: R rows (clips that have this modality), T frame, C embed_dim; frames is T, or 1 of an encoder of whole clips.
 """
 
+import dataclasses
 from collections.abc import Sequence
 
 from jaxtyping import Bool, Float
@@ -10,10 +11,13 @@ from torch import Tensor, nn
 
 from actionmae.core.modality import ModalitySpec
 from actionmae.nn.config import ClassifierConfig
+from actionmae.nn.dynamic_image import DynamicImageEncoder
+from actionmae.nn.fully_convolutional_3d import FullyConvolutional3D
 from actionmae.nn.grid_cnn import GridCNN
 from actionmae.nn.norms import replace_norms
 from actionmae.nn.parts import Part
 from actionmae.nn.registry import find_encoder, register_encoder
+from actionmae.nn.segment_means import SegmentMeans
 from actionmae.nn.signal_encoder import FeatureEncoder, JointEncoder, SignalEncoder
 from actionmae.nn.space_encoder import SpaceEncoder
 from actionmae.nn.time_transformer import TimeTransformer
@@ -27,7 +31,7 @@ class ModalityEncoder(nn.Module):
         time: [R, T, C] → [R, C], or None.
     """
 
-    def __init__(self, *, space: nn.Module, time: TimeTransformer | None) -> None:
+    def __init__(self, *, space: nn.Module, time: nn.Module | None) -> None:
         super().__init__()
         self.space = space
         self.time = time
@@ -77,8 +81,10 @@ def build_modality_encoder(spec: ModalitySpec, config: ClassifierConfig) -> Moda
         ValueError: If the encoder is unknown or does not fit the modality's kind.
     """
     entry = find_encoder(config.encoder_of(spec), spec)
-    time = None
-    if not entry.whole_clip:
+    time: nn.Module | None = None
+    if not entry.whole_clip and config.time_encoder == "segments":
+        time = SegmentMeans(embed_dim=config.embed_dim)
+    elif not entry.whole_clip:
         time = TimeTransformer(num_frames=spec.num_frames, config=config.transformer(config.time_depth))
     return ModalityEncoder(space=entry.build(spec, config), time=time)
 
@@ -87,7 +93,7 @@ def encoder_parts(spec: ModalitySpec, config: ClassifierConfig, prefix: str) -> 
     """What can move of a modality's encoder into another model; `prefix` as in `Part`."""
     space = {"encoder": config.encoder_of(spec), "embed_dim": config.embed_dim, "norm": config.norm}
     space |= {"normalization": config.normalization}
-    time = {**config.layer_settings(), "time_depth": config.time_depth}
+    time = {**config.layer_settings(), "time_depth": config.time_depth, "time_encoder": config.time_encoder}
     return [
         Part(role="space", prefix=f"{prefix}space.", modality=spec.name, settings=space),
         Part(role="time", prefix=f"{prefix}time.", modality=spec.name, settings=time),
@@ -128,6 +134,29 @@ def _r2plus1d(spec: ModalitySpec, config: ClassifierConfig) -> nn.Module:
         norm=config.norm,
         rescale=config.normalization == "weights",
     )
+
+
+@register_encoder("fcn3d", kinds=("frames",), whole_clip=True)
+def _fcn3d(spec: ModalitySpec, config: ClassifierConfig) -> nn.Module:
+    if config.pretrained or spec.name in config.weights:
+        raise ValueError("fcn3d has no pretrained weights: train it from scratch, or choose a timm encoder")
+    network = FullyConvolutional3D(in_chans=spec.shape[0], embed_dim=config.embed_dim)
+    replace_norms(network, config.norm, name="fcn3d")
+    return network
+
+
+@register_encoder("dynamic_image", kinds=("frames",), whole_clip=True)
+def _dynamic_image(spec: ModalitySpec, config: ClassifierConfig) -> nn.Module:
+    """Around the encoder that the modality would have otherwise."""
+    others = {name: encoder for name, encoder in config.encoders.items() if name != spec.name}
+    without = dataclasses.replace(config, encoders=others)
+    entry = find_encoder(without.encoder_of(spec), spec)
+    if entry.whole_clip:
+        raise ValueError(
+            f"encoder 'dynamic_image' reads one image: {without.encoder_of(spec)!r} of {spec.name} reads whole clips; "
+            "set model.space_encoder to an image network"
+        )
+    return DynamicImageEncoder(entry.build(spec, without))
 
 
 @register_encoder("grid_cnn", kinds=("frames",))
