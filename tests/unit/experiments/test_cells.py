@@ -46,7 +46,8 @@ def test_every_model_is_a_cell_or_says_why_not(scale: str, manifest: Path, tmp_p
 
 def test_tables_share_cells_and_a_cells_name_is_its_content(cells: Cells, manifest: Path, tmp_path: Path) -> None:
     assert cells.cell("action_mae", "R+D", 0) == cells.cell("action_mae", "R+D", 0)
-    recipes = [recipe for recipe in table_data()["recipes"] if recipe not in ("with_imagenet", "with_label_smoothing")]
+    left_out = ("with_imagenet", "with_label_smoothing", "3dfcnn", "ren")  # the last two read frames, of which none is
+    recipes = [recipe for recipe in table_data()["recipes"] if recipe not in left_out]
     names = {cells.cell(recipe, "R+D", 0).folder.name for recipe in recipes}
     assert len(names) == len(recipes)
     assert cells.cell("with_label_smoothing", "R+D", 0) == cells.cell("sum", "R+D", 0), "at this scale they are equal"
