@@ -29,7 +29,7 @@ NOT_REGULAR = {
     ("rgb", "a.avi"): "is no regular file",
     ("rgb", "a"): "is no regular file",
 }
-IN_FOLDERS = {("rgb", "1.png"), ("depth", "1.png"), ("rgb", "1.jpg"), ("skeleton", "1.txt")}
+IN_FOLDERS = [("rgb", "1.png"), ("depth", "1.png"), ("rgb", "1.jpg"), ("skeleton", "1.txt")]
 
 SIZES: dict[str, tuple[str, bad.Write, str]] = {
     "a.npy, much": ("signal", bad.npy_header("(1000000000000, 6)"), "bytes for an array of shape"),

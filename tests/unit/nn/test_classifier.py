@@ -21,7 +21,7 @@ from helpers.tiny_models import WIDTH, kinds, tiny_classifier, vectors
         ({"classes": ["a", "a"]}, "2 classes were given, 1 different: name each class once"),
         (
             {"num_classes": 2, "fusion": "summ"},
-            "model.fusion is 'summ' (did you mean 'sum'?): registered are average, concat",
+            "model.fusion is 'summ' (did you mean 'sum'?): registered are average, bilinear, concat",
         ),
         ({"num_classes": 2, "embed_dim": 0}, "model.embed_dim is 0: give a whole number above 0"),
         ({"num_classes": 2, "mae_depth": 0}, "model.mae_depth is 0: give at least 1"),
@@ -58,7 +58,7 @@ def test_an_unknown_field_of_a_saved_config_is_refused() -> None:
 
 def test_frames_need_an_image_encoder() -> None:
     with pytest.raises(
-        ValueError, match=r"encoder 'joints' cannot read modality 'rgb' \(frames\): use r2plus1d_18, grid_cnn"
+        ValueError, match=r"encoder 'joints' cannot read modality 'rgb' \(frames\): use r2plus1d_18, fcn3d, "
     ):
         build_classifier(tiny_modalities("rgb"), 2, space_encoder="joints")
 
