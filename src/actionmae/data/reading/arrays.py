@@ -32,7 +32,7 @@ def as_kind(array: Array, spec: ModalitySpec, name: object) -> Array:
         raise ValueError(f"{name} has no frames: record or convert it again")
     if spec.kind == "frames":
         return _as_images(array, spec, name)
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which is refused
+    with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold is refused below
         array = array.astype(np.float32)
     if spec.kind == "joints":
         return _as_joints(array, spec, name)
