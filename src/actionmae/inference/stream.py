@@ -7,121 +7,26 @@ Shapes: M modality, T frame, C token, K classes.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from actionmae.core.calibration import Calibration
-from actionmae.core.modality import ModalitySet, ModalitySpec
-from actionmae.core.subsets import Subset
+from actionmae.core.modality import ModalitySpec
 from actionmae.data.loading.sampling import frame_indices, sample_positions, window_indices
 from actionmae.data.reading.arrays import as_kind
 from actionmae.inference.calibrated import calibrated_probabilities, require_probability, to_prediction
 from actionmae.inference.health import find_broken, require_ranges
-from actionmae.inference.onnx_model import HEADS, StoredClips
-from actionmae.inference.prediction import Prediction
+from actionmae.inference.onnx_model import StoredClips
 from actionmae.inference.read_stored import StoredSample, region_of, stored_clips
+from actionmae.inference.stream_answer import SensorState, State, StreamAnswer
 from actionmae.inference.stream_buffer import SensorBuffer, SensorClock
-
-State = Literal["live", "stale", "silent"]
-"""Gives frames; gave frames, the last is too old; has not given any."""
+from actionmae.inference.stream_model import StreamModel, load_stream_model
 
 _CAPACITY = 512
 """Frames of one sensor that are kept at most (samples of a signal: for each of them a window's length)."""
-
-
-@runtime_checkable
-class StreamModel(Protocol):
-    """What a `StreamPredictor` needs of a model.
-
-    Attributes:
-        modalities: In slot order.
-        classes: In the order of the logits.
-        supported_subsets: Which it predicts from; None = all.
-        calibration: How sure it may be; None = unknown.
-        token_width: C.
-    """
-
-    modalities: ModalitySet
-    classes: tuple[str, ...]
-    supported_subsets: tuple[Subset, ...] | None
-    calibration: Calibration | None
-    token_width: int
-
-    def keeps_features(self, name: str) -> bool:
-        """Whether a frame of this modality can be encoded alone; otherwise its window is encoded at every answer."""
-        ...
-
-    def encode_frame(self, name: str, frame: NDArray[Any]) -> Any:
-        """Features of one stored frame."""
-        ...
-
-    def encode_features(
-        self, name: str, features: list[Any], frame_available: NDArray[np.bool_]
-    ) -> NDArray[np.float32]:
-        """Token [C] of T frames' features."""
-        ...
-
-    def encode_clip(self, name: str, clip: StoredClips) -> NDArray[np.float32]:
-        """Token [C] of one stored clip."""
-        ...
-
-    def logits(self, tokens: NDArray[np.float32], visible: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """[K] from tokens [M, C] and which of them exist [M]."""
-        ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class SensorState:
-    """One sensor at the moment of an answer.
-
-    Attributes:
-        state: live, stale or silent.
-        age: Seconds since its last frame; None = there was none.
-        fps: Frames (samples) per second, the median of what is kept; None with fewer than 2.
-        late: Frames that were too late to be kept.
-        duplicates: Frames with a stamp that was there already.
-        out_of_order: Frames that came after a later one.
-        restarts: How often its clock has jumped back for good.
-        drift: Seconds by which its clock has moved against the caller's, where arrivals are told.
-        broken: Why the health check has taken it out; None = it has not.
-    """
-
-    state: State
-    age: float | None
-    fps: float | None
-    late: int
-    duplicates: int
-    out_of_order: int
-    restarts: int
-    drift: float
-    broken: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class StreamAnswer:
-    """What the model says about the window that ends at a moment.
-
-    Attributes:
-        time: The moment, seconds on the caller's clock.
-        prediction: None if no sensor is live and sound, or the model does not predict from those that are.
-        state: ok, no sensor, or unsupported.
-        sensors: By modality.
-    """
-
-    time: float
-    prediction: Prediction | None
-    state: Literal["ok", "no sensor", "unsupported"]
-    sensors: Mapping[str, SensorState]
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        said = {} if self.prediction is None else self.prediction.to_dict()
-        sensors = {name: asdict(state) for name, state in self.sensors.items()}
-        return {"time": self.time, "state": self.state, **said, "sensors": sensors}
 
 
 class StreamPredictor:
@@ -358,21 +263,3 @@ def _stored(frame: NDArray[Any], spec: ModalitySpec) -> NDArray[Any]:
         return np.full(spec.shape, np.nan, dtype=np.float32)  # nobody in sight is no error here
     stored: NDArray[Any] = as_kind(frame[None], spec, f"the {spec.name} frame")[0]
     return region_of(stored, spec) if spec.kind == "frames" else stored
-
-
-def load_stream_model(folder: Path, *, device: str = "cpu", int8: bool = False) -> StreamModel:
-    """The model of a model folder, or of an export, which needs no torch.
-
-    Raises:
-        FileNotFoundError: If the folder is neither.
-        ValueError: If it is damaged, or int8 is asked for and is not there.
-    """
-    if (folder / f"{HEADS}.onnx").is_file():
-        from actionmae.inference.stream_onnx import OnnxStreamModel
-
-        return OnnxStreamModel(folder, int8=int8)
-    if int8:
-        raise ValueError(f"{folder} is no export: 8-bit convolutions come with `actionmae export --int8 MANIFEST`")
-    from actionmae.inference.stream_torch import TorchStreamModel
-
-    return TorchStreamModel.load(folder, device=device)
