@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from actionmae.inference.stream import StreamAnswer
+    from actionmae.inference.stream_answer import StreamAnswer
 
 _COLOURS = {"live": "green", "stale": "yellow", "silent": "red"}
 _WIDTH = 30

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from actionmae.core.choices import did_you_mean
-from actionmae.inference.stream import StreamAnswer, StreamPredictor
+from actionmae.inference.stream import StreamPredictor
+from actionmae.inference.stream_answer import StreamAnswer
 from actionmae.inference.stream_sources import Clock, Source
 
 _FAILURE = re.compile(r"(\w+)@(\d+(?:\.\d+)?)s-(\d+(?:\.\d+)?)s")
