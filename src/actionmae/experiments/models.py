@@ -72,6 +72,8 @@ class Models:
             return []
         if recipe in ("replaced", "decoded"):
             return [self.cells.cell("action_mae", train, seed)]
+        if recipe == "late_fusion_linear":
+            return [self.cells.cell("sum", letter, seed) for letter in train.split("+")]
         if recipe in ("late_fusion", "late_fusion_fitted"):
             cells = [self.cells.cell("transformer", letter, seed) for letter in train.split("+")]
             held_out = self.cells.held_out() if recipe == "late_fusion_fitted" else ()
@@ -92,6 +94,7 @@ class Models:
             return None
         make = {
             "late_fusion": self._late_fusion,
+            "late_fusion_linear": self._late_fusion,
             "late_fusion_fitted": self._fitted,
             "replaced": lambda given: self._tokens(given, LeaveOneOut),
             "decoded": lambda given: self._tokens(given, Decoded),

@@ -59,8 +59,8 @@ def test_tables_share_cells_and_a_cells_name_is_its_content(cells: Cells, manife
     assert moved.cell("sum", "R+D", 0).folder.name == cells.cell("sum", "R+D", 0).folder.name
     tables = needed_cells(["4", "5"], Models(cells, 2))
     assert set(needed_cells(["4"], Models(cells, 2))) <= set(tables)
-    # sum, concat, transformer, ActionMAE, 2 × modality dropout, ActionMAE with heads, 2 × 3 specialists; of 2 seeds
-    assert len(tables) == 2 * (4 + 3 + 6)
+    # sum, concat, transformer, ActionMAE, 2 × modality dropout, ActionMAE with heads, 3 × 3 specialists; of 2 seeds
+    assert len(tables) == 2 * (4 + 3 + 9)
 
 
 def test_shards_are_disjoint_complete_and_keep_together_what_starts_from_one_another(cells: Cells) -> None:

@@ -68,7 +68,7 @@ def test_a_table_with_its_yardsticks(words: list[str], tmp_path: Path, capsys: p
     assert figures["Transformer w/ ActionMAE", "Δ R+I"]["paper"] == "-5.4"
     assert figures["Chance, R+D+I", "R"]["measured"] == "33.3"
     late = [key for key in figures if key[0].startswith("Late fusion")]
-    assert len(late) == 2 * 8
+    assert len(late) == 3 * 8
     assert all(re.fullmatch(r"-?\d+\.\d", row["measured"]) for row in figures.values()), figures
     assert not any(row["remark"] for row in figures.values())
     verdicts = [row["remark"] for row in rows if row["kind"] == "claim"]
@@ -82,7 +82,7 @@ def test_a_table_with_its_yardsticks(words: list[str], tmp_path: Path, capsys: p
     page = (out / "table_5.html").read_text(encoding="utf-8")
     assert page.count("<tr>") == len(rows) + 2
     assert "| Sum | R+D+I | 93.3 |" in (out / "table_5.md").read_text(encoding="utf-8")
-    for row, ones in (("late_fusion-", True), ("late_fusion_fitted-", False)):
+    for row, ones in (("late_fusion-", True), ("late_fusion_linear-", True), ("late_fusion_fitted-", False)):
         (folder,) = out.glob(f"{row}L+T+U-seed0-*")
         joined = load_model(folder / "model")
         assert isinstance(joined, LateFusion)
