@@ -45,10 +45,10 @@ class Cell:
 
     @property
     def done(self) -> bool:
-        """Whether it is trained, and scored if it should be."""
+        """Whether it is trained, and scored if it should be; not where a default has changed since."""
         run = RunFolder(self.folder)
         scored = not self.settings.score or run.scores.is_file()
-        return scored and run.trained_epochs >= self.settings.optim.epochs
+        return scored and run.trained_epochs >= self.settings.optim.epochs and run.trained_with(self.settings)
 
 
 class Cells:
@@ -205,16 +205,12 @@ class Cells:
     def _name(self, settings: TrainSettings, needs: Sequence[Cell]) -> str:
         names = [each if isinstance(each, str) else each["name"] for each in settings.data.modalities]
         letters = "+".join(self.letter_of[name] for name in names)
-        what = settings.to_dict() | {"init": [need.folder.name for need in needs], "engine": settings.engine.seed}
-        what |= {"device": "", "num_devices": 0}
-        what["data"] = {
-            **what["data"],
-            "manifest": self._digest,
-            "num_workers": 0,
-            "cache": False,
-            "eval_batch_size": 0,
-        }
-        digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+        what = _not_default(settings) | {"init": [need.folder.name for need in needs], "engine": settings.engine.seed}
+        what = {key: value for key, value in what.items() if key not in ("device", "num_devices")}
+        machine = ("num_workers", "cache", "eval_batch_size", "skip_broken")
+        data = {key: value for key, value in what["data"].items() if key not in machine}
+        what["data"] = data | {"manifest": self._digest}
+        digest = hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()
         return f"{settings.method.name}-{settings.model.fusion}-{letters}-seed{settings.engine.seed}-{digest[:8]}"
 
     @functools.cached_property
@@ -223,6 +219,22 @@ class Cells:
         files = [self.manifest, *(self.manifest.with_name(name) for name in ("classes.txt", "modalities.yaml"))]
         parts = [file.read_bytes() for file in files if file.is_file()]
         return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def _not_default(config: Any) -> dict[str, Any]:
+    """The fields of a configuration that differ from its class's defaults: a new field renames no cell.
+
+    A configuration that may be of several classes, such as a method's, keeps its name.
+    """
+    out = {}
+    for each in dataclasses.fields(config):
+        value = getattr(config, each.name)
+        default = each.default if each.default_factory is dataclasses.MISSING else each.default_factory()
+        if dataclasses.is_dataclass(value):
+            value, default = _not_default(value), {}
+        if each.name == "name" or value != default:
+            out[each.name] = value
+    return out
 
 
 def _scale_file(scale: str) -> Path:

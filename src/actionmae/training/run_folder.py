@@ -111,7 +111,16 @@ class RunFolder:
     @property
     def trained_epochs(self) -> int:
         """Epochs after which the finished model was written; 0 without one."""
-        return read_json(self.model / "config.json", _Model, writer="train").epochs if self.finished else 0
+        return self._trained.epochs if self.finished else 0
+
+    def trained_with(self, settings: TrainSettings) -> bool:
+        """Whether the finished model was trained with these settings, as far as it knows them by name."""
+        before, now = _comparable(self._trained.settings), _comparable(settings.to_dict())
+        return all(before[key] == now[key] for key in before.keys() & now.keys())
+
+    @property
+    def _trained(self) -> "_Model":
+        return read_json(self.model / "config.json", _Model, writer="train")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -169,7 +178,7 @@ class RunFolder:
         """Only the number of epochs, the place of the clips and the machine may differ."""
         if not self.config.is_file():
             raise ValueError(f"run {self.path} has no config.yaml: start again with --overwrite true")
-        before, now = (_comparable(each) for each in (TrainSettings.from_yaml(self.config), settings))
+        before, now = (_comparable(each.to_dict()) for each in (TrainSettings.from_yaml(self.config), settings))
         for key in sorted(before.keys() | now.keys()):
             if before.get(key) != now.get(key):
                 raise ValueError(
@@ -235,16 +244,21 @@ class _Model:
     provenance: dict[str, Any]
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """Of its training, by name."""
+        return dict(self.provenance.get("settings", {}))
+
+    @property
     def epochs(self) -> int:
-        settings = self.provenance.get("settings", {})
-        return int(settings.get("optim", {}).get("epochs", 0))
+        """After which it was written."""
+        return int(self.settings.get("optim", {}).get("epochs", 0))
 
 
-def _comparable(settings: TrainSettings) -> dict[str, Any]:
+def _comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings by name, without those that may change; files by their absolute names."""
     return {
         key: str(Path(value).resolve()) if key.startswith(("init.", "model.weights.")) else value
-        for key, value in flat(settings.to_dict()).items()
+        for key, value in flat(settings).items()
         if key not in _FREE and (not key.startswith("engine.") or key == "engine.seed")
     }
 

@@ -1,7 +1,11 @@
+import dataclasses
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from actionmae.data.transforms.config import AugmentConfig
 from actionmae.experiments.cells import Cells, NotRunError, table_data
 from actionmae.experiments.claims import _subsets
 from actionmae.experiments.models import Models
@@ -9,6 +13,8 @@ from actionmae.experiments.paper import paper_tables
 from actionmae.experiments.reproduce import needed_cells, select, shard_of
 from actionmae.experiments.results import claims_of, rows_of
 from actionmae.methods import config
+from actionmae.nn.config import ClassifierConfig
+from actionmae.training.train import train
 
 LETTERS = {"R": "L", "D": "T", "I": "U"}
 
@@ -61,6 +67,47 @@ def test_tables_share_cells_and_a_cells_name_is_its_content(cells: Cells, manife
     assert set(needed_cells(["4"], Models(cells, 2))) <= set(tables)
     # sum, concat, transformer, ActionMAE, 2 × modality dropout, ActionMAE with heads, 3 × 3 specialists; of 2 seeds
     assert len(tables) == 2 * (4 + 3 + 9)
+
+
+def test_a_new_setting_renames_no_cell_until_it_is_set(cells: Cells) -> None:
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Extended(ClassifierConfig):
+        hypothetical: float = 0.5
+
+    def renamed(**fields: Any) -> str:
+        cells.base = dataclasses.replace(base, **fields)
+        return cells.cell("action_mae", "R+D", 0).folder.name
+
+    base = cells.base
+    name = renamed()
+    own = {each.name: getattr(base.model, each.name) for each in dataclasses.fields(base.model)}
+    assert renamed(model=Extended(**own)) == name
+    others = [
+        renamed(model=Extended(**own, hypothetical=0.6)),
+        renamed(model=dataclasses.replace(base.model, mlp_dim=32)),
+        renamed(optim=dataclasses.replace(base.optim, lr=0.02)),
+        renamed(method=dataclasses.replace(base.method, drop_per="batch")),
+        renamed(data=dataclasses.replace(base.data, batch_size=13)),
+        renamed(data=dataclasses.replace(base.data, augment=AugmentConfig(flip=0.5))),
+    ]
+    assert len({name, *others}) == 7
+    machine = {"num_workers": 3, "cache": True, "eval_batch_size": 5, "skip_broken": True}
+    assert renamed(data=dataclasses.replace(base.data, **machine), device="auto", num_devices=2) == name
+    assert renamed(engine=dataclasses.replace(base.engine, threads=2)) == name
+
+
+def test_a_cell_of_another_default_is_not_taken_for_done(cells: Cells) -> None:
+    cell = cells.cell("sum", "R", 0)
+    train(cell.folder, cell.settings)
+    assert cell.done
+    config = cell.folder / "model" / "config.json"
+    stored = json.loads(config.read_text(encoding="utf-8"))
+    del stored["provenance"]["settings"]["model"]["final_norm"]  # as if it were newer than the model
+    config.write_text(json.dumps(stored), encoding="utf-8")
+    assert cell.done
+    stored["provenance"]["settings"]["model"]["positions"] = "attention"  # as if the default had been another
+    config.write_text(json.dumps(stored), encoding="utf-8")
+    assert not cell.done
 
 
 def test_shards_are_disjoint_complete_and_keep_together_what_starts_from_one_another(cells: Cells) -> None:
