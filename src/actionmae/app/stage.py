@@ -10,7 +10,7 @@ from actionmae.core.modality import ModalitySet, ModalitySpec
 from actionmae.data.cell import Cell
 from actionmae.data.cell_text import TABLES
 from actionmae.data.manifest import ClipRow, Manifest
-from actionmae.data.reading.readers import FrameReader, frame_times
+from actionmae.data.reading.readers import FrameReader
 from actionmae.evaluation.table import RobustnessTable
 from actionmae.inference.as_seen import seen_by
 from actionmae.inference.contact_sheet import Picture, contact_sheet
@@ -149,8 +149,7 @@ def play(
     sources = {name: cell for name, cell in files.items() if name in modalities}
     opened, broken = open_recordings("the clip", sources, modalities, all_exist=True)
     readers: dict[str, FrameReader] = {
-        name: KeptFrames(each) if modalities[name].kind == "frames" and frame_times(each) is None else each
-        for name, each in opened.items()
+        name: KeptFrames(each) if modalities[name].kind == "frames" else each for name, each in opened.items()
     }
     left = switched(readers, switches, {spec.name: spec for spec in modalities})
     missing = [name for name in modalities.names if name not in left]

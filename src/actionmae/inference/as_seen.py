@@ -15,7 +15,7 @@ from actionmae.core.modality import ModalitySet, ModalitySpec
 from actionmae.data.cell import Cell
 from actionmae.data.loading.clip_reading import read_sample
 from actionmae.data.loading.collate import collate
-from actionmae.data.reading.readers import FrameReader, frame_times, open_reader
+from actionmae.data.reading.readers import FrameReader, open_reader
 from actionmae.data.transforms.transform import transform
 
 
@@ -107,7 +107,7 @@ def _seen(
 ) -> SeenModality:
     reader = noting.reader
     frames = noting.asked.reshape(len(clip), -1) if spec.kind == "signal" else noting.asked
-    times = frame_times(reader)
+    times = reader.times
     seconds = times[frames] if times is not None else frames / reader.fps if reader.fps else None
     exists = np.ones(len(clip), np.bool_) if frame_available is None else frame_available[0].numpy()
     return SeenModality(

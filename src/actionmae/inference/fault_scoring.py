@@ -27,7 +27,7 @@ from actionmae.inference.faults import FAULTS, Degraded
 from actionmae.inference.health import find_broken, require_ranges
 from actionmae.inference.kept_frames import KeptFrames
 from actionmae.inference.predictor import as_tensors
-from actionmae.inference.read_stored import StoredSample, read_stored
+from actionmae.inference.read_stored import StoredSample, read_stored, warn_of_clocks
 from actionmae.nn.architectures import SavedModel
 from actionmae.nn.checkpoint import load_model
 
@@ -132,6 +132,7 @@ def _score_clip(model: SavedModel, row: ClipRow, healthy: Ranges, tallies: Mappi
     specs = [spec for spec in model.modalities if spec.name in row.files]
     readers = {spec.name: open_reader(row.files[spec.name], spec) for spec in specs}
     readers = {name: KeptFrames(each) if _is_image(model, name) else each for name, each in readers.items()}
+    warn_of_clocks(row.sample, readers)
     clean = read_stored(row.sample, readers, model.modalities)
     tokens, available = _encode(model, [clean])
     alarms = find_broken(clean, healthy)

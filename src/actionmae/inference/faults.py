@@ -75,6 +75,7 @@ class _Changed:
         change: Callable[[_Array, _Indices], _Array] | None = None,
     ) -> None:
         self.num_frames, self.fps = reader.num_frames, reader.fps
+        self.times, self.window = reader.times, reader.window
         self._reader, self._place, self._change = reader, place, change
 
     def read(self, indices: Indices) -> _Array:

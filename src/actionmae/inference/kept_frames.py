@@ -14,6 +14,7 @@ class KeptFrames:
 
     def __init__(self, reader: FrameReader) -> None:
         self.num_frames, self.fps = reader.num_frames, reader.fps
+        self.times, self.window = reader.times, reader.window
         self._reader = reader
         self._frames: dict[int, NDArray[Any]] = {}
 

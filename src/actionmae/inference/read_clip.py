@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from actionmae.core.modality import ModalitySet
 from actionmae.data.cell import Cell
 from actionmae.data.reading.readers import FrameReader, array_reader, open_reader
-from actionmae.inference.read_stored import StoredSample, read_stored
+from actionmae.inference.read_stored import StoredSample, read_stored, warn_of_clocks
 
 Source = Cell | str | os.PathLike[str] | ArrayLike
 """A path (video, folder of images, .mat, .npy, .skeleton), a cell of a manifest, or an array or tensor, time first."""
@@ -65,6 +65,7 @@ def read_readable(
         OSError: If none can be read.
         ValueError: If none can be read, or each can but not together (their clocks do not meet).
     """
+    warn_of_clocks(sample, readers)
     try:
         return read_stored(sample, readers, modalities), {}
     except (ValueError, OSError):

@@ -49,13 +49,21 @@ def read_stored(sample: str, readers: Mapping[str, FrameReader], modalities: Mod
         modalities: The model's.
 
     Raises:
-        ValueError: If a recording cannot be read, or two show no moment in common.
+        ValueError: If a recording cannot be read.
     """
-    if mismatch := clock_mismatch(readers):
-        logger.warning("%s: %s", sample, mismatch)
     specs = [spec for spec in modalities if spec.name in readers]
     clips = {spec.name: stored_clips(read_uniform(readers[spec.name], spec), spec) for spec in specs}
     return StoredSample(sample=sample, modalities=modalities, clips=clips)
+
+
+def warn_of_clocks(sample: str, readers: Mapping[str, FrameReader]) -> None:
+    """Say where the times of a clip's recordings disagree.
+
+    Raises:
+        ValueError: If two show no moment in common.
+    """
+    if mismatch := clock_mismatch(readers):
+        logger.warning("%s: %s", sample, mismatch)
 
 
 def stored_clips(array: NDArray[Any], spec: ModalitySpec) -> StoredClips:

@@ -14,6 +14,7 @@ class Since:
 
     def __init__(self, before: FrameReader, after: FrameReader, first: int) -> None:
         self.num_frames, self.fps = before.num_frames, before.fps
+        self.times, self.window = before.times, before.window
         self._before, self._after, self._first = before, after, first
 
     def read(self, indices: Indices) -> NDArray[Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actionmae.core.modality import ModalitySpec
-from actionmae.data.reading.readers import FrameReader, frame_times, frames_of, open_reader
+from actionmae.data.reading.readers import FrameReader, frames_of, open_reader
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ class Recording:
     """
 
     def __init__(self, reader: FrameReader, spec: ModalitySpec) -> None:
-        times, fps = frame_times(reader), reader.fps or spec.fps
+        times, fps = reader.times, reader.fps or spec.fps
         if times is None and fps is None:
             raise ValueError(
                 f"the {spec.name} recording does not say its frames per second: write them behind it, as in @30fps"

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from actionmae.core.modality import ModalitySpec
 from actionmae.core.subsets import format_subset
-from actionmae.data.reading.readers import FrameReader
+from actionmae.data.reading.readers import ChosenFrames, FrameReader
 from actionmae.inference.calibrated import to_prediction
 from actionmae.inference.clip_predictor import ClipPredictor
 from actionmae.inference.faults import FAULTS, Degraded
 from actionmae.inference.prediction import Prediction
-from actionmae.inference.read_stored import StoredSample, read_stored
+from actionmae.inference.read_stored import StoredSample, read_stored, warn_of_clocks
 from actionmae.inference.since import Since
 from actionmae.inference.votes import cast_votes
-from actionmae.inference.windows import Part, frame_moments
+from actionmae.inference.windows import frame_moments
 
 _LASTING = ("black", "flat", "frozen")
 """Faults that last to the end of the recording: how long is their severity."""
@@ -88,7 +88,7 @@ def switched(
     Raises:
         ValueError: If a sensor has no such state, or its fault cannot be made.
     """
-    begin, _, moments = frame_moments(readers)
+    begin, end, moments = frame_moments(readers)
     found: dict[str, FrameReader] = {}
     for name, reader in readers.items():
         switch = switches.get(name, Switch())
@@ -100,7 +100,7 @@ def switched(
         elif switch.state != "off":
             found[name] = _broken(reader, specs[name], switch, first)
         elif first:
-            found[name] = Part(reader, 0, first)
+            found[name] = ChosenFrames(reader, np.arange(first), moments[name][:first], (begin, end))
     return found
 
 
@@ -148,8 +148,10 @@ def trace(
     left = switched(known, switches, {spec.name: spec for spec in modalities})
     begin, end, times = frame_moments(known)
     ends = begin + (end - begin) * np.arange(1, num_moments + 1) / num_moments
-    starts = np.full(num_moments, -np.inf) if window is None else ends - window
-    samples = [_seen(predictor, left, times, (start, stop)) for start, stop in zip(starts, ends, strict=True)]
+    starts = np.full(num_moments, begin) if window is None else np.maximum(ends - window, begin)
+    warn_of_clocks("the clip", known)
+    parts = [_between(left, times, (start, stop), (begin, end)) for start, stop in zip(starts, ends, strict=True)]
+    samples = [_read(predictor, f"{stop:.2f} s", part) for part, stop in zip(parts, ends, strict=True)]
     usable = [(float(stop - begin), each) for stop, each in zip(ends, samples, strict=True) if each is not None]
     if not usable:
         raise ValueError("no sensor is left that the model can answer from: switch one on")
@@ -170,24 +172,31 @@ def trace(
     )
 
 
-def _seen(
-    predictor: ClipPredictor[Any],
+def _between(
     readers: Mapping[str, FrameReader],
     times: Mapping[str, NDArray[np.float64]],
     span: tuple[float, float],
-) -> StoredSample | None:
-    """What the sensors gave within (start, stop] seconds; None = nothing that the model predicts from."""
-    modalities, supported = predictor.model.modalities, predictor.model.supported_subsets
+    clip: tuple[float, float],
+) -> Mapping[str, FrameReader]:
+    """What the sensors gave within (start, stop] seconds."""
+    if span == clip:
+        return readers
     parts: dict[str, FrameReader] = {}
     for name, reader in readers.items():
-        first, behind = (int(each) for each in np.searchsorted(times[name], span, side="right"))
-        behind = min(behind, reader.num_frames)
-        if behind > first:
-            parts[name] = Part(reader, first, behind - first)
-    subset = tuple(slot for slot, name in enumerate(modalities.names) if name in parts)
-    if not parts or (supported is not None and subset not in supported):
+        own = times[name][: reader.num_frames]
+        frames = np.flatnonzero(((own > span[0]) | (span[0] == clip[0])) & (own <= span[1]))
+        if len(frames):
+            parts[name] = ChosenFrames(reader, frames, own[frames], span)
+    return parts
+
+
+def _read(predictor: ClipPredictor[Any], sample: str, readers: Mapping[str, FrameReader]) -> StoredSample | None:
+    """None = nothing that the model predicts from."""
+    modalities, supported = predictor.model.modalities, predictor.model.supported_subsets
+    subset = tuple(slot for slot, name in enumerate(modalities.names) if name in readers)
+    if not readers or (supported is not None and subset not in supported):
         return None
-    return read_stored(f"{span[1]:.2f} s", parts, modalities)
+    return read_stored(sample, readers, modalities)
 
 
 def _distances(

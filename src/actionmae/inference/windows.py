@@ -1,6 +1,6 @@
-"""A long recording as sliding windows, and windows of equal label as segments.
+"""A long recording as sliding windows, and windows of equal label as segments. No torch.
 
-Each window is a clip of its own: its frames, spread evenly over it.
+Each window is a clip of its own: at each position in its time, every sensor gives its frame nearest to that moment.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from actionmae.data.reading.readers import FrameReader, Indices, frame_times
+from actionmae.data.reading.readers import ChosenFrames, FrameReader
 from actionmae.inference.prediction import Prediction
 
 _Times = NDArray[np.float64]
@@ -52,24 +52,8 @@ class Segment:
         return asdict(self)
 
 
-class Part:
-    """Some consecutive frames of a reader, as a `FrameReader`."""
-
-    def __init__(self, reader: FrameReader, first: int, num_frames: int) -> None:
-        self._reader, self._first = reader, first
-        self.num_frames, self.fps = num_frames, reader.fps
-
-    def read(self, indices: Indices) -> NDArray[Any]:
-        """See `FrameReader.read`."""
-        return self._reader.read(np.asarray(indices, dtype=np.int64) + self._first)
-
-    def images(self, indices: Indices) -> Iterator[NDArray[Any]]:
-        """See `FrameReader.images`."""
-        return self._reader.images(np.asarray(indices, dtype=np.int64) + self._first)
-
-
 def slide(readers: Mapping[str, FrameReader], *, window: float, stride: float) -> Iterator[Window]:
-    """Cut a recording into windows; the last one ends with the recording, a shorter recording is one window.
+    """Cut a recording into windows; the last one ends with the recording, a shorter recording is one clip as it is.
 
     Sensors with a clock lie where it says; all others last as long as the whole recording.
 
@@ -84,22 +68,26 @@ def slide(readers: Mapping[str, FrameReader], *, window: float, stride: float) -
     if not (0 < window < np.inf and 0 < stride < np.inf):
         raise ValueError(f"window is {window} s and stride {stride} s: give numbers above 0")
     begin, end, moments = frame_moments(readers)
-    count = max(1, 1 + int(np.ceil((end - begin - window) / stride - 1e-9)))
+    if end - begin <= window:
+        yield Window(start=begin, end=end, readers=readers)
+        return
+    count = 1 + int(np.ceil((end - begin - window) / stride - 1e-9))
     for at in range(count):
-        start = max(begin, min(begin + at * stride, end - window))
-        stop = np.inf if at == count - 1 else start + window
+        start = min(begin + at * stride, end - window)
+        stop = start + window
         parts = {}
         for name, reader in readers.items():
-            first, behind = (int(each) for each in np.searchsorted(moments[name], [start, stop]))
-            if behind > first:
-                parts[name] = Part(reader, first, behind - first)
+            behind = None if at == count - 1 else np.searchsorted(moments[name], stop)
+            frames = np.arange(reader.num_frames)[np.searchsorted(moments[name], start) : behind]
+            if len(frames):
+                parts[name] = ChosenFrames(reader, frames, moments[name][frames], (start, stop))
         if parts:
-            yield Window(start=start, end=min(start + window, end), readers=parts)
+            yield Window(start=start, end=stop, readers=parts)
 
 
 def frame_moments(readers: Mapping[str, FrameReader]) -> tuple[float, float, dict[str, _Times]]:
     """The first and the last second of the recording, and when each sensor's frames were taken."""
-    clocks = {name: times for name, reader in readers.items() if (times := frame_times(reader)) is not None}
+    clocks = {name: reader.times for name, reader in readers.items() if reader.times is not None}
     lengths = [reader.num_frames / reader.fps for reader in readers.values() if reader.fps]
     if clocks:
         begin = min(float(times[0]) for times in clocks.values())

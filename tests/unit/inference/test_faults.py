@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from actionmae.core.modality import ModalitySet, ModalitySpec
-from actionmae.data.reading.readers import ArrayReader, FrameReader
+from actionmae.data.reading.readers import ArrayReader, ChosenFrames, FrameReader
 from actionmae.inference.faults import FAULTS, Degraded
+from actionmae.inference.kept_frames import KeptFrames
+from actionmae.inference.since import Since
 
 SPECS = ModalitySet(["rgb", "depth", "skeleton", "inertial"])
 RNG = np.random.default_rng(0)
@@ -48,6 +50,19 @@ def test_every_fault_changes_more_the_more_severe_it_is(name: str, modality: str
     assert changes[0] > 0
     assert changes[0] < changes[1] or name in ("shift", "wrong_units", "low_fps")
     np.testing.assert_array_equal(read(name, modality, 3), read(name, modality, 3))
+
+
+@pytest.mark.parametrize(("name", "modality"), CASES)
+def test_a_degraded_recording_keeps_its_clock(name: str, modality: str) -> None:
+    (fault,) = (each for each in FAULTS if each.name == name)
+    times = 3 + np.sqrt(EVERY)
+    reader = ChosenFrames(ArrayReader(ARRAYS[modality], 10.0), EVERY, times, (3.5, 6.0))
+    changed = fault.apply(
+        Degraded(reader=reader, spec=SPECS[modality], level=fault.levels_for(SPECS[modality])[0], key=(name,))
+    )
+    assert changed is not None
+    for each in (changed, KeptFrames(changed), Since(reader, changed, 7)):
+        assert (each.times, each.window) == (reader.times, (3.5, 6.0))
 
 
 @pytest.mark.parametrize("severity", [1, 2, 3, 4, 5])

@@ -75,6 +75,7 @@ def test_one_clip_goes_on_without_its_broken_recording(
 def test_a_recording_that_breaks_while_it_is_read_counts_as_missing(folder: Path, manifest: Path) -> None:
     class Breaking:
         num_frames, fps = 20, None
+        times = window = None
 
         def read(self, indices: object) -> np.ndarray:
             raise ValueError("cannot be decoded at frame 7")

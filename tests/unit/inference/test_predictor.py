@@ -131,6 +131,24 @@ def test_with_unequal_clocks_a_subset_is_predicted_as_it_is_evaluated(
     assert predictor.predict(ir=cells["ir"]) == predictor.predict(ir=ir[36:60] if time else ir)
 
 
+def test_a_window_is_predicted_as_cells_that_name_its_time(camera_model: Path, camera_files: Path) -> None:
+    """Colour begins 1 s after infrared, and its frames come unevenly: only the clock says which belong together."""
+    predictor = Predictor.load(camera_model)
+    uneven = [1.0, 1.05, 1.1, 1.15, 1.2, 1.25, 1.3, 1.6, 1.9, 2.2, 2.5, 2.8]
+    (camera_files / "uneven.txt").write_text("".join(f"{each}\n" for each in uneven))
+    cells = {"rgb": f"{camera_files}/clip/*_rgb.png{{}}@../uneven.txt", "ir": f"{camera_files}/ir.AVI{{}}@ir.txt"}
+    whole = {name: cell.format("") for name, cell in cells.items()}
+    found = predictor.predict_windows(whole, window=1.5, stride=1.0)
+    assert [sorted(window.readers) for window, _ in found] == [["ir", "rgb"]] * 3
+    for window, prediction in found[:2]:
+        time = f"#{window.start}s-{window.end}s"
+        alone = predictor.predict(top=1, **{name: cell.format(time) for name, cell in cells.items()})
+        assert prediction.classes == alone.classes
+        assert prediction.probabilities == pytest.approx(alone.probabilities, abs=1e-6)
+    ((_, only),) = predictor.predict_windows(whole, window=5.0, stride=1.0)
+    assert only.probabilities == pytest.approx(predictor.predict(top=1, **whole).probabilities, abs=1e-6)
+
+
 def test_the_command_line_takes_cells(
     camera_model: Path, camera_files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

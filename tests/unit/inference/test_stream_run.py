@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from actionmae.core.modality import ModalitySet, ModalitySpec
-from actionmae.data.reading.readers import ArrayReader, TimedReader
+from actionmae.data.reading.readers import ArrayReader, ChosenFrames
 from actionmae.inference.stream import StreamPredictor
 from actionmae.inference.stream_run import Outage, run_stream
 from actionmae.inference.stream_sources import Camera, Recording, WallClock, open_source
@@ -116,7 +116,7 @@ def test_an_outage_silences_one_sensor_for_a_while() -> None:
 
 
 def test_a_recording_with_a_clock_keeps_it() -> None:
-    timed = TimedReader(video(3), np.arange(3), np.array([0.5, 0.6, 2.0]), None)
+    timed = ChosenFrames(video(3), np.arange(3), np.array([0.5, 0.6, 2.0]), None)
     source = Recording(timed, RGB)
     assert source.poll(0.4) == []
     assert [stamp for _, stamp in source.poll(1.0)] == [0.6]

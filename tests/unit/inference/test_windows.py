@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from actionmae.data.reading.readers import ArrayReader, open_reader
+from actionmae.data.loading.clip_frames import read_at
+from actionmae.data.reading.readers import ArrayReader, ChosenFrames, open_reader
 from actionmae.inference import Prediction
 from actionmae.inference.windows import Window, merge_windows, slide
 from helpers.tiny_models import vectors
@@ -47,6 +48,24 @@ def test_a_sensor_without_a_frame_in_a_window_is_missing_there(tmp_path: Path) -
     }
     found = list(slide(readers, window=1.0, stride=1.0))
     assert [sorted(each.readers) for each in found] == [["sound"]] * 2 + [["sound", "touch"]] * 2
+
+
+def test_in_a_window_every_sensor_shows_the_same_moments() -> None:
+    """Signals that say their own time, by clocks of other beginnings and unequal steps."""
+    steady, uneven = np.arange(200) / 20, 2.5 + np.cumsum(np.linspace(0.02, 0.18, 80))
+    readers = {}
+    for name, times in (("steady", steady), ("uneven", uneven)):
+        whole = ArrayReader(times[:, None].astype(np.float32), None)
+        readers[name] = ChosenFrames(whole, np.arange(len(times)), times, None)
+    shared = [each for each in slide(readers, window=2.0, stride=1.0) if 2.5 < each.start < 7.5]
+    assert len(shared) == 5
+    for each in shared:
+        seen = {
+            name: read_at(reader, spec, np.array([0.1, 0.5, 0.9]))[:, 0]
+            for (name, reader), spec in zip(each.readers.items(), vectors(), strict=False)
+        }
+        np.testing.assert_allclose(seen["steady"], each.start + np.array([0.2, 1.0, 1.8]), atol=0.03)
+        np.testing.assert_allclose(seen["uneven"], seen["steady"], atol=0.12)
 
 
 @pytest.mark.parametrize(("window", "stride"), [(0.0, 1.0), (1.0, -1.0), (float("nan"), 1.0)])

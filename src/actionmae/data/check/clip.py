@@ -13,7 +13,7 @@ from actionmae.data.cell import Cell
 from actionmae.data.reading.alignment import clock_mismatch, time_span
 from actionmae.data.reading.complaints import describe_complaints, ffmpeg_complaints
 from actionmae.data.reading.image_folder import ImageFolder
-from actionmae.data.reading.readers import FrameReader, frame_times, frames_of, open_reader
+from actionmae.data.reading.readers import FrameReader, frames_of, open_reader
 
 _NOISE = 3
 """Largest difference, of 255, between the pixels of a covered camera."""
@@ -93,7 +93,7 @@ def read_clip(clip: ClipFiles) -> ClipFacts:
             facts.flat[name] = flat, reader.num_frames
         if isinstance(reader, ImageFolder) and reader.lost:
             facts.lost[name] = reader.lost
-        if frame_times(reader) is not None:
+        if reader.times is not None:
             clocked[name] = reader
         else:
             seconds = reader.num_frames / reader.fps if reader.fps else None

@@ -14,7 +14,7 @@ from actionmae.core.modality import ModalitySpec
 from actionmae.data.loading.framing import STORED, region_size, write_region
 from actionmae.data.loading.sampling import frame_indices, sample_positions, window_indices
 from actionmae.data.reading.alignment import own_positions
-from actionmae.data.reading.readers import ArrayReader, FrameReader, TimedReader, frame_times
+from actionmae.data.reading.readers import ArrayReader, FrameReader
 
 Array = NDArray[Any]
 
@@ -56,25 +56,19 @@ def in_memory(reader: FrameReader, spec: ModalitySpec) -> FrameReader:
     every = np.arange(reader.num_frames)
     whole = _read_images(reader, spec, every, None) if spec.kind == "frames" else reader.read(every)
     kept = _RegionReader(whole, reader.fps)
-    times = frame_times(reader)
-    if times is None or not isinstance(reader, TimedReader):
-        return kept
-    return _TimedRegionReader(kept, every, times, reader.window)
+    kept.times, kept.window = reader.times, reader.window
+    return kept
 
 
 class _RegionReader(ArrayReader):
     """A whole recording in memory, its images already cut to the region and channels first."""
 
 
-class _TimedRegionReader(TimedReader):
-    """The same with the times of its frames."""
-
-
 def _read_images(reader: FrameReader, spec: ModalitySpec, indices: NDArray[np.int64], out: Array | None) -> Array:
     if out is None:
         channels, dtype = STORED[spec.value]
         out = np.empty((len(indices), channels, *region_size(spec)), dtype)
-    if isinstance(reader, _RegionReader | _TimedRegionReader):
+    if isinstance(reader, _RegionReader):
         np.copyto(out, reader.read(indices))
         return out
     for image, place in zip(reader.images(indices), out, strict=True):

@@ -16,7 +16,7 @@ from actionmae.data.cell import Cell, Clock
 from actionmae.data.prepare.optical_flow import flow_images
 from actionmae.data.prepare.person_crop import PersonBox
 from actionmae.data.prepare.video_writer import VideoWriter
-from actionmae.data.reading.readers import FrameReader, TimedReader, frame_times, frames_of, open_reader
+from actionmae.data.reading.readers import FrameReader, frames_of, open_reader
 from actionmae.data.reading.video import VideoReader
 
 FindBox = Callable[[FrameReader, ModalitySpec], PersonBox]
@@ -91,12 +91,11 @@ def write_flow(cell: Cell, spec: ModalitySpec, target: Path, *, current: bool) -
 
 def _with_times(target: Path, reader: FrameReader) -> Cell:
     """The cell of a written recording; where the frames have times, they are in a text beside it."""
-    times = frame_times(reader)
-    if times is None:
+    if reader.times is None:
         return Cell(target)
     log = target.with_suffix(".txt")
-    write_text(log, "".join(f"{time:.6f}\n" for time in times))
-    return Cell(target, window=reader.window if isinstance(reader, TimedReader) else None, clock=Clock(log=log))
+    write_text(log, "".join(f"{time:.6f}\n" for time in reader.times))
+    return Cell(target, window=reader.window, clock=Clock(log=log))
 
 
 def _as_written(frame: NDArray[Any], spec: ModalitySpec, short_side: int) -> NDArray[Any]:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from actionmae.data.reading.readers import FrameReader, TimedReader, frame_times
+from actionmae.data.reading.readers import FrameReader
 
 _COMMON = 0.8
 """Recordings of a clip should have this fraction of the time of all of them in common."""
@@ -21,9 +21,7 @@ _COMMON = 0.8
 
 def time_span(reader: FrameReader) -> tuple[float, float] | None:
     """The seconds of the clip's clock that are positions 0 and 1 of a recording; None = it has no clock."""
-    window = reader.window if isinstance(reader, TimedReader) else None
-    times = frame_times(reader)
-    return window if times is None or window is not None else _covered(times)
+    return None if reader.times is None else reader.window or _covered(reader.times)
 
 
 def own_positions(reader: FrameReader, positions: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -36,7 +34,7 @@ def own_positions(reader: FrameReader, positions: NDArray[np.float64]) -> NDArra
     Returns:
         [T] ascending in 0–1, fractions of the recording's frames.
     """
-    span, times = time_span(reader), frame_times(reader)
+    span, times = time_span(reader), reader.times
     if span is None or times is None:
         return positions
     moments = span[0] + positions * (span[1] - span[0])
@@ -65,7 +63,7 @@ def clock_mismatch(readers: Mapping[str, FrameReader]) -> str:
         shown = ", ".join(f"{name} {first:.2f}–{last:.2f} s" for name, (first, last) in spans.items())
         return f"its recordings show different times ({shown}): write one into their cells, as #{start:.2f}s-{end:.2f}s"
     for name, (first, last) in spans.items():
-        times = frame_times(readers[name])
+        times = readers[name].times
         begun, ended = (first, last) if times is None else _covered(times)
         if min(ended, last) - max(begun, first) < _COMMON * (last - first):
             return f"{name} has frames from {begun:.2f} to {ended:.2f} s only of the clip's {first:.2f}–{last:.2f} s"

@@ -46,6 +46,9 @@ class ImageFolder:
         ValueError: If the folder holds no image, or not every frame that `cell` asks for.
     """
 
+    times: NDArray[np.float64] | None = None  # the cell's: see `readers.ChosenFrames`
+    window: tuple[float, float] | None = None
+
     def __init__(
         self,
         cell: Cell,

@@ -49,10 +49,14 @@ class FrameReader(Protocol):
     Attributes:
         num_frames: Frames (joints, features: time steps; signal: samples), at least 1.
         fps: Frames or samples per second, or None if unknown.
+        times: [num_frames] seconds of the frames on the clip's clock, never falling; None = no clock.
+        window: (start, end) seconds of the clip; None = as long as these frames last.
     """
 
     num_frames: int
     fps: float | None
+    times: NDArray[np.float64] | None
+    window: tuple[float, float] | None
 
     def read(self, indices: Indices) -> Array:
         """The frames at `indices`, numbers 0…num_frames − 1 (ascending, repeats allowed).
@@ -71,6 +75,9 @@ class FrameReader(Protocol):
 class ArrayReader:
     """A `FrameReader` over an array in memory, time first."""
 
+    times: NDArray[np.float64] | None = None
+    window: tuple[float, float] | None = None
+
     def __init__(self, array: Array, fps: float | None) -> None:
         self._array = array
         self.num_frames = len(array)
@@ -85,14 +92,14 @@ class ArrayReader:
         return (self._array[int(index)] for index in indices)
 
 
-class TimedReader:
-    """Some or all frames of a recording, with their times.
+class ChosenFrames:
+    """Some or all frames of a recording, with times of their own.
 
     Args:
         reader: The whole recording.
         frames: [n] the chosen frames, ascending.
-        times: [n] seconds on the clip's clock, or None = no clock.
-        window: (start, end) seconds of the clip, or None = as long as these frames last.
+        times: Of the chosen frames; see `FrameReader`.
+        window: See `FrameReader`.
     """
 
     def __init__(
@@ -116,11 +123,6 @@ class TimedReader:
     def images(self, indices: Indices) -> Iterator[Array]:
         """See `FrameReader.images`."""
         return self._reader.images(self._frames[np.asarray(indices, dtype=np.int64)])
-
-
-def frame_times(reader: FrameReader) -> NDArray[np.float64] | None:
-    """[n] seconds of every frame on the clip's clock, or None if its cell names no clock."""
-    return reader.times if isinstance(reader, TimedReader) else None
 
 
 def frames_of(reader: FrameReader) -> Iterator[Array]:
@@ -155,8 +157,8 @@ def open_reader(source: Cell | os.PathLike[str] | str, spec: ModalitySpec) -> Fr
     seconds = None if seconds is None else seconds[every]
     frames = choose_frames(cell, reader.num_frames, reader.fps, seconds)
     if seconds is None:
-        return TimedReader(reader, frames, None, None)
-    return TimedReader(reader, frames, seconds[frames], cell.window)
+        return ChosenFrames(reader, frames, None, None)
+    return ChosenFrames(reader, frames, seconds[frames], cell.window)
 
 
 def _chosen_files(cell: Cell, spec: ModalitySpec) -> NDArray[np.bool_]:

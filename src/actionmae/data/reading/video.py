@@ -63,6 +63,9 @@ class VideoReader:
         ValueError: If it is no video, has no frames, is cut off, or is not 16-bit gray although `value` is depth.
     """
 
+    times: NDArray[np.float64] | None = None  # the cell's: see `readers.ChosenFrames`
+    window: tuple[float, float] | None = None
+
     def __init__(self, path: Path, value: Value, value_range: tuple[float, float] | None = None) -> None:
         require_regular(path)
         self._path = path

@@ -22,7 +22,7 @@ from actionmae.data.prepare.journal import Journal
 from actionmae.data.prepare.run import prepare
 from actionmae.data.prepare.video_writer import VideoWriter, write_color_video, write_gray_video
 from actionmae.data.reading.alignment import time_span
-from actionmae.data.reading.readers import frame_times, frames_of, open_reader
+from actionmae.data.reading.readers import frames_of, open_reader
 from actionmae.data.reading.video import VideoReader
 from helpers.rows import clip_row
 
@@ -158,7 +158,7 @@ def test_an_excerpt_of_a_manifest_keeps_its_times(tmp_path: Path) -> None:
     files = read_manifest(report.manifest).rows[0].files
     for name in ("rgb", "flow"):
         reader = open_reader(files[name], resolve(name))
-        np.testing.assert_allclose(frame_times(reader), [2.5, 2.6, 2.7, 2.8, 2.9])
+        np.testing.assert_allclose(reader.times, [2.5, 2.6, 2.7, 2.8, 2.9])
     np.testing.assert_allclose(open_reader(files["rgb"], resolve("rgb")).read([0, 4])[:, 0, 0, 0], [50, 90], atol=4)
     with pytest.raises(ValueError, match=r"long.mkv#5-30 asks for more than its 20 frames: choose from 0–19"):
         open_reader(tmp_path / "long.mkv#5-30", resolve("rgb"))
@@ -175,7 +175,7 @@ def test_an_excerpt_by_time_lasts_as_long_as_its_cell_says(tmp_path: Path) -> No
     assert [cell.name for cell in files.values()] == ["a.avi#2.45s-3.2s@a.txt"] * 2
     for name in ("rgb", "flow"):
         reader = open_reader(files[name], resolve(name))
-        np.testing.assert_allclose(frame_times(reader), [2.5, 2.6, 2.7, 2.8, 2.9, 3.0, 3.1])
+        np.testing.assert_allclose(reader.times, [2.5, 2.6, 2.7, 2.8, 2.9, 3.0, 3.1])
         assert time_span(reader) == (2.45, 3.2)
 
 

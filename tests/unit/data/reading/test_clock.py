@@ -7,7 +7,7 @@ import pytest
 
 from actionmae.core.modality import resolve
 from actionmae.data.prepare.video_writer import write_gray_video
-from actionmae.data.reading.readers import TimedReader, frame_times, open_reader
+from actionmae.data.reading.readers import ChosenFrames, open_reader
 
 IR = resolve("ir")
 
@@ -22,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def times(folder: Path, cell: str) -> list[float]:
-    found = frame_times(open_reader(folder / cell, IR))
+    found = open_reader(folder / cell, IR).times
     assert found is not None
     return [round(float(time), 6) for time in found]
 
@@ -133,7 +133,7 @@ def test_a_recording_may_be_cut_by_time(folder: Path, cell: str, frames: range) 
     reader = open_reader(folder / cell, IR)
     brightness = reader.read(range(reader.num_frames))[:, 0, 0, 0] / 5
     np.testing.assert_allclose(brightness, list(frames), atol=0.5)
-    assert isinstance(reader, TimedReader)
+    assert isinstance(reader, ChosenFrames)
     assert (reader.times is None) is ("@" not in cell)
     assert (reader.window is None) is ("s-" not in cell or "@" not in cell)
 

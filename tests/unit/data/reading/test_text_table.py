@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from actionmae.core.modality import resolve
-from actionmae.data.reading.readers import frame_times, open_reader
+from actionmae.data.reading.readers import open_reader
 
 SIGNAL = resolve({"name": "inertial", "shape": [3, 8]})
 FEATURES = resolve({"name": "audio", "letter": "A", "kind": "features", "shape": [3], "value": "raw", "encoder": "x"})
@@ -34,9 +34,9 @@ def test_columns_of_texts_are_recordings(tmp_path: Path, cell: str, spec: object
     expected = np.array(VALUES)
     np.testing.assert_allclose(reader.read(range(3)).reshape(3, 3), expected)
     if "@" in cell:
-        np.testing.assert_allclose(frame_times(reader), [0.1, 0.12, 0.14])
+        np.testing.assert_allclose(reader.times, [0.1, 0.12, 0.14])
     else:
-        assert frame_times(reader) is None
+        assert reader.times is None
 
 
 def test_a_text_may_be_cut_by_its_own_times(tmp_path: Path) -> None:
