@@ -17,7 +17,7 @@ def main() -> None:
     for name, probability in zip(prediction.classes, prediction.probabilities, strict=True):
         print(f"{probability:6.1%}  {name}")
     for vote in prediction.votes:
-        print(f"{vote.modality} alone says {vote.label}; it adds {vote.share or 0:+.1%} to the answer")
+        print(f"{vote.modality} alone says {vote.label}; without it the answer loses {vote.leave_one_out or 0:.1%}")
     for name in prediction.missing:
         print(f"{name} is missing")
     for name, reason in prediction.broken.items():

@@ -165,7 +165,7 @@ def _outputs(scene: Scene, shown: Sequence[Shown]) -> list[Any]:
 
 
 def sensors_table(shown: Shown, traced: Trace) -> str:
-    """HTML: the accuracy to expect; what each sensor says alone, adds to the answer, and how well it is rebuilt."""
+    """HTML: the accuracy to expect; of each sensor what it says alone, what is lost without it, how well it is rebuilt."""
     votes = {vote.modality: vote for vote in traced.prediction.votes}
     rows = []
     for name in shown.predictor.model.modalities.names:
@@ -173,16 +173,16 @@ def sensors_table(shown: Shown, traced: Trace) -> str:
         alone = "missing" if vote is None else "—"
         if vote is not None and vote.label is not None:
             alone = f"{html.escape(vote.label)} {vote.probability or 0:.0%}"
-        adds = "" if vote is None or vote.share is None else f"{vote.share:+.0%}"
+        lost = "" if vote is None or vote.leave_one_out is None else f"{vote.leave_one_out:+.0%}"
         distance = f"{traced.distances[name]:.2f}" if name in traced.distances else "—"
-        rows.append(f"<tr><th scope='row'>{name}</th><td>{alone}</td><td>{adds}</td><td>{distance}</td></tr>")
+        rows.append(f"<tr><th scope='row'>{name}</th><td>{alone}</td><td>{lost}</td><td>{distance}</td></tr>")
     top1 = shown.expected.get(traced.subset)
     expected = "unknown: evaluate the model first" if top1 is None else f"{top1:.1f} %"
     return (
         f"<p>Expected accuracy from {traced.subset}: <strong>{expected}</strong></p>"
         "<div style='overflow-x:auto'><table style='width:100%'>"
         "<thead><tr><th scope='col'>sensor</th><th scope='col'>alone says</th>"
-        "<th scope='col'>adds</th><th scope='col'>reconstruction error</th></tr></thead>"
+        "<th scope='col'>lost without it</th><th scope='col'>reconstruction error</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
         "<p>Reconstruction error: 1 − cosine between the token as recorded and as rebuilt from the other sensors.</p>"
     )

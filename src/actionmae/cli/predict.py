@@ -12,7 +12,7 @@ from actionmae.cli.progress import ClipCounter
 if TYPE_CHECKING:
     from actionmae.inference.clip_lists import Clips
     from actionmae.inference.clip_predictor import ClipPredictor
-    from actionmae.inference.prediction import Prediction
+    from actionmae.inference.prediction import Prediction, Vote
 
 log = logging.getLogger(__name__)
 
@@ -168,6 +168,12 @@ def _text(prediction: "Prediction") -> str:
     lines += [f"{100 * probability:5.1f} %  {name}" for name, probability in ranked]
     for vote in prediction.votes:
         alone = f"{vote.label} ({100 * (vote.probability or 0):.1f} %)" if vote.label else "nothing"
-        share = f"; its share of {prediction.label}: {100 * vote.share:+.1f} points" if vote.share is not None else ""
-        lines.append(f"{vote.modality} alone says {alone}{share}")
+        lines.append(f"{vote.modality} alone says {alone}{_without(vote, prediction.label)}")
     return "\n".join(lines)
+
+
+def _without(vote: "Vote", label: str) -> str:
+    if vote.leave_one_out is None:
+        return ""
+    moves = "falls" if vote.leave_one_out >= 0 else "rises"
+    return f"; without it {label} {moves} by {100 * abs(vote.leave_one_out):.1f} points"

@@ -13,14 +13,14 @@ class Vote:
         modality: The sensor.
         label: What the model says from this sensor alone; None where it does not predict from it alone.
         probability: Of that label, 0–1.
-        share: Leave-one-out: the answer's probability minus that without this sensor, −1 to 1; None where the model
-            does not predict without it.
+        leave_one_out: The probability that the answer loses without this sensor, −1 to 1 (below 0 = it gains); None
+            where the model does not predict without it.
     """
 
     modality: str
     label: str | None
     probability: float | None
-    share: float | None
+    leave_one_out: float | None
 
 
 @dataclass(frozen=True, kw_only=True)

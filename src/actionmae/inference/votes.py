@@ -58,5 +58,5 @@ def _vote(
         modality=model.modalities.names[slot],
         label=None if alone is None else model.classes[int(alone.argmax())],
         probability=None if alone is None else float(alone.max()),
-        share=None if rest is None else float(every[answer] - rest[answer]),
+        leave_one_out=None if rest is None else float(every[answer] - rest[answer]),
     )

@@ -55,7 +55,7 @@ def same(ours: Prediction | Failure, theirs: Prediction | Failure) -> None:
     for one, other in zip(ours.votes, theirs.votes, strict=True):
         assert (one.modality, one.label) == (other.modality, other.label)
         assert one.probability == pytest.approx(other.probability, abs=1e-4)
-        assert one.share == pytest.approx(other.share, abs=1e-4)
+        assert one.leave_one_out == pytest.approx(other.leave_one_out, abs=1e-4)
 
 
 def clips(place: Path) -> list[tuple[str, dict[str, Any]]]:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -163,12 +164,15 @@ def test_votes_are_the_predictions_of_each_sensor_alone_and_of_the_rest(
             pytest.approx(alone[vote.modality].probabilities[0], abs=1e-5),
         )
         without = dict(zip(alone[rest].classes, alone[rest].probabilities, strict=True))[both.label]
-        assert vote.share == pytest.approx(both.probabilities[0] - without, abs=1e-5)
-    assert [(vote.modality, vote.share) for vote in only.votes] == [("sound", None)]
+        assert vote.leave_one_out == pytest.approx(both.probabilities[0] - without, abs=1e-5)
+    assert [(vote.modality, vote.leave_one_out) for vote in only.votes] == [("sound", None)]
     assert [vote["modality"] for vote in both.to_dict()["votes"]] == ["inertial", "sound"]
     words = [f"{name}={cell}" for name, cell in files.items()]
     assert main(["predict", str(folder), *words, "--why"]) == 0
-    assert "inertial alone says " in capsys.readouterr().out
+    lost = both.votes[0].leave_one_out
+    assert lost is not None
+    said = f"; without it {both.label} {'falls' if lost >= 0 else 'rises'} by {100 * abs(lost):.1f} points"
+    assert re.search(rf"^inertial alone says .* %\){re.escape(said)}$", capsys.readouterr().out, re.M)
 
 
 def test_a_subset_that_the_model_does_not_support_is_one_sentence(folder: Path, manifest: Path) -> None:
@@ -182,7 +186,7 @@ def test_a_subset_that_the_model_does_not_support_is_one_sentence(folder: Path, 
         predictor.predict(inertial=files["inertial"])
     (both,) = predictor.predict_many([files], why=True)
     assert both.votes[0].label is None
-    assert both.votes[1].share is None
+    assert both.votes[1].leave_one_out is None
 
 
 def test_an_unsure_answer_says_so(folder: Path, manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
