@@ -165,7 +165,7 @@ def _outputs(scene: Scene, shown: Sequence[Shown]) -> list[Any]:
 
 
 def sensors_table(shown: Shown, traced: Trace) -> str:
-    """HTML: the accuracy to expect; of each sensor what it says alone, what is lost without it, how well it is rebuilt."""
+    """HTML: the accuracy to expect; what each sensor says alone, what is lost without it, how well it is rebuilt."""
     votes = {vote.modality: vote for vote in traced.prediction.votes}
     rows = []
     for name in shown.predictor.model.modalities.names:
