@@ -29,6 +29,8 @@ from actionmae.nn.classifier import MultiModalClassifier
 from actionmae.nn.late_fusion import LateFusion
 
 CHANCE = "chance"
+MADE = ("late_fusion", "late_fusion_linear", "late_fusion_fitted", "replaced", "decoded")
+"""Recipes that need no training of their own."""
 
 
 class Models:
@@ -51,8 +53,28 @@ class Models:
         Raises:
             NotRunError: If one cannot be trained here.
         """
-        found = [cell for seed in range(self.seeds) for cell in self._of_seed(model, seed)]
-        return list(dict.fromkeys(each for cell in found for each in (*cell.needs, cell)))
+        return list(dict.fromkeys(cell for seed in range(self.seeds) for cell in self.cells_of_seed(model, seed)))
+
+    def cells_of_seed(self, model: str, seed: int) -> list[Cell]:
+        """Those of one seed.
+
+        Raises:
+            NotRunError: If one cannot be trained here.
+        """
+        return list(dict.fromkeys(each for cell in self._of_seed(model, seed) for each in (*cell.needs, cell)))
+
+    def folder(self, model: str, seed: int) -> Path:
+        """Where its scores are, and its model folder if it has one of its own; may not exist yet.
+
+        Raises:
+            NotRunError: If it cannot be trained here.
+        """
+        recipe, train = model.split()
+        cells = self._of_seed(model, seed)
+        if recipe not in MADE:
+            return cells[0].folder
+        digest = hashlib.sha256("".join(cell.folder.name for cell in cells).encode()).hexdigest()[:8]
+        return self.cells.out / f"{recipe}-{self.cells.subset(train)}-seed{seed}-{digest}"
 
     def scores(self, model: str) -> list[SubsetScores]:
         """Of each seed whose cells are trained.
@@ -92,35 +114,26 @@ class Models:
             if reasons:
                 raise NotRunError(reasons[0])
             return None
-        make = {
+        folder = self.folder(model, seed)
+        if recipe in MADE and not (folder / "scores.npz").is_file():
+            self._make(recipe, folder, cells)
+        return SubsetScores.load(folder / "scores.npz")
+
+    def _make(self, recipe: str, folder: Path, cells: Sequence[Cell]) -> None:
+        """Write the scores, and the model if it is a new one."""
+        make: dict[str, Callable[[Sequence[Cell]], tuple[SavedModel | None, SubsetScores]]] = {
             "late_fusion": self._late_fusion,
             "late_fusion_linear": self._late_fusion,
             "late_fusion_fitted": self._fitted,
             "replaced": lambda given: self._tokens(given, LeaveOneOut),
             "decoded": lambda given: self._tokens(given, Decoded),
-        }.get(recipe)
-        if make is None:
-            return SubsetScores.load(cells[0].folder / "scores.npz")
-        names = "".join(cell.folder.name for cell in cells)
-        digest = hashlib.sha256(names.encode()).hexdigest()[:8]
-        letters = "+".join(self.cells.letter_of[name] for name in self.cells.modalities(model.split()[1]))
-        return self._once(self.cells.out / f"{recipe}-{letters}-seed{seed}-{digest}", cells, make)
-
-    def _once(
-        self,
-        folder: Path,
-        cells: Sequence[Cell],
-        make: Callable[[Sequence[Cell]], tuple[SavedModel | None, SubsetScores]],
-    ) -> SubsetScores:
-        """The scores in a folder, made where there are none."""
-        if not (folder / "scores.npz").is_file():
-            with exclusive(folder / "run.lock", f"another process writes {folder}: wait for it"):
-                model, scores = make(cells)
-                facts = {"cells": [cell.folder.name for cell in cells], "manifest": str(self.cells.manifest)}
-                if model is not None:
-                    save_model(model, folder / "model", provenance=facts)
-                write_scores(scores, folder, facts=facts)
-        return SubsetScores.load(folder / "scores.npz")
+        }
+        with exclusive(folder / "run.lock", f"another process writes {folder}: wait for it"):
+            model, scores = make[recipe](cells)
+            facts = {"cells": [cell.folder.name for cell in cells], "manifest": str(self.cells.manifest)}
+            if model is not None:
+                save_model(model, folder / "model", provenance=facts)
+            write_scores(scores, folder, facts=facts)
 
     def _late_fusion(self, cells: Sequence[Cell]) -> tuple[SavedModel, SubsetScores]:
         model = LateFusion(_loaded(cells))

@@ -146,6 +146,7 @@ def _facts(cells: Cells, seeds: int, scale: str) -> list[str]:
         f"data {cells.manifest}, protocol {cells.protocol}: {len(cells.splits.train)} clips to train on, "
         f"{len(cells.splits.test)} to test on, {len(cells.clips.classes)} classes",
         f"scale {scale}, {seeds} seed{'s' * (seeds > 1)}; measured is top-1 in percent, mean ± standard deviation",
+        "training is processor time in multiples of a specialist's, parameters are those of the network that predicts",
         "a claim holds or fails if the 95 % interval of a paired bootstrap over clips and seeds says so",
     ]
     replaced = [f"{letter} = {name}" for letter, name in cells.names.items() if cells.letter_of[name] != letter]

@@ -11,11 +11,13 @@ from actionmae.evaluation.scores import SubsetScores
 from actionmae.evaluation.table import RobustnessTable
 from actionmae.experiments.cells import Cells, NotRunError, table_data
 from actionmae.experiments.claims import Claim, judge
+from actionmae.experiments.costs import parameters, training_cost
 from actionmae.experiments.models import CHANCE, Models
 from actionmae.experiments.paper import paper_tables
 from actionmae.report.page import tables_page
 
 FIGURES = ("model", "tested on", "paper", "measured", "remark")
+COSTS = ("model", "training", "parameters", "remark")
 CLAIMS = ("claim", "difference [95 %]", "verdict")
 _DATA_SETS = {"ntu60": "NTU60", "ntu120": "NTU120", "nw_ucla": "NW-UCLA", "uwa3d": "UWA3D"}
 """Columns of Table 6 by the layout of a protocol."""
@@ -29,12 +31,14 @@ class TableResult:
         name: As in tables.yaml.
         title: What it shows.
         figures: Cells under the titles `FIGURES`.
+        costs: Cells under the titles `COSTS`; training is a multiple of one specialist's processor time.
         claims: Cells under the titles `CLAIMS`.
     """
 
     name: str
     title: str
     figures: Sequence[Sequence[str]]
+    costs: Sequence[Sequence[str]]
     claims: Sequence[Sequence[str]]
 
     @property
@@ -42,12 +46,21 @@ class TableResult:
         """Number and title."""
         return f"Table {self.name}. {self.title}" if self.name in ("6", *paper_tables()) else self.title
 
+    @property
+    def grids(self) -> list[Grid]:
+        """Those that have rows."""
+        each = ((FIGURES, self.figures), (COSTS, self.costs), (CLAIMS, self.claims))
+        return [Grid(titles, rows) for titles, rows in each if rows]
+
 
 def rows_of(table: str) -> dict[str, str]:
     """From the rows of a table, the yardsticks among them, to their models."""
     data = table_data()
-    extra = data["yardsticks"]["rows"] if table in data["yardsticks"]["tables"] else {}
-    return {**data["tables"][table], **extra}
+    return {**data["tables"][table], **(data["yardsticks"]["rows"] if _has_yardsticks(table) else {})}
+
+
+def _has_yardsticks(table: str) -> bool:
+    return table in table_data()["yardsticks"]["tables"]
 
 
 def claims_of(table: str) -> list[Claim]:
@@ -58,12 +71,24 @@ def claims_of(table: str) -> list[Claim]:
 def table_result(table: str, models: Models) -> TableResult:
     """What has been measured so far of one table."""
     figures = [row for label, model in rows_of(table).items() for row in _figures(table, label, model, models)]
+    costs = [_costs(label, model, models) for label, model in rows_of(table).items()] if _has_yardsticks(table) else []
     claims = []
     for claim in claims_of(table):
         verdict, difference = judge(claim, models.scores, models.cells.subset)
         claims.append((claim.text, difference, verdict))
     title = table_data()["titles"].get(table) or paper_tables()[table].title
-    return TableResult(table, title, figures, claims)
+    return TableResult(table, title, figures, costs, claims)
+
+
+def _costs(label: str, model: str, models: Models) -> tuple[str, ...]:
+    if model.split()[0] == CHANCE:
+        return label, "0", "0", ""
+    try:
+        cost, size = training_cost(model, models), parameters(model, models)
+    except NotRunError as error:
+        return label, "not run", "not run", str(error)
+    remark = "" if cost is not None or size is None else "no processor time was recorded"
+    return label, "" if cost is None else f"{cost:.1f}", "" if size is None else f"{size:,}", remark
 
 
 def _figures(table: str, label: str, model: str, models: Models) -> Iterator[tuple[str, ...]]:
@@ -148,8 +173,7 @@ def to_text(results: Sequence[TableResult], facts: Sequence[str]) -> str:
     """For a terminal."""
     parts = ["\n".join(facts)]
     for each in results:
-        parts += [each.heading, text_grid(FIGURES, each.figures)]
-        parts += [text_grid(CLAIMS, each.claims)] if each.claims else []
+        parts += [each.heading, *(text_grid(*grid) for grid in each.grids)]
     return "\n\n".join(parts)
 
 
@@ -157,14 +181,17 @@ def to_markdown(results: Sequence[TableResult], facts: Sequence[str]) -> str:
     """One section for each table."""
     parts = ["# The paper's tables, measured", "\n".join(f"- {fact}" for fact in facts)]
     for each in results:
-        parts += [f"## {each.heading}", markdown_grid(FIGURES, each.figures)]
-        parts += [markdown_grid(CLAIMS, each.claims)] if each.claims else []
+        parts += [f"## {each.heading}", *(markdown_grid(grid.header, grid.rows) for grid in each.grids)]
     return "\n\n".join(parts) + "\n"
 
 
 def to_csv(results: Sequence[TableResult]) -> str:
-    """One line for each figure and each claim."""
+    """One line for each figure, each cost and each claim."""
     rows = [[each.name, "figure", *row] for each in results for row in each.figures]
+    for each in results:
+        for model, training, size, remark in each.costs:
+            rows.append([each.name, "training", model, "", "", training, remark])
+            rows.append([each.name, "parameters", model, "", "", size.replace(",", ""), remark])
     rows += [
         [each.name, "claim", text, "", "", value, verdict] for each in results for text, value, verdict in each.claims
     ]
@@ -173,8 +200,4 @@ def to_csv(results: Sequence[TableResult]) -> str:
 
 def to_html(results: Sequence[TableResult], facts: Sequence[str]) -> str:
     """One page."""
-    sections = [
-        (each.heading, [Grid(FIGURES, each.figures), *([Grid(CLAIMS, each.claims)] if each.claims else [])])
-        for each in results
-    ]
-    return tables_page("The paper's tables, measured", facts, sections)
+    return tables_page("The paper's tables, measured", facts, [(each.heading, each.grids) for each in results])

@@ -67,8 +67,8 @@ class EpochEnd(Callback):
             self._begin(pl_module.epoch, trainer.global_step, first_epoch=pl_module.first_epoch)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock."""
-        self.started = time.perf_counter()
+        """Start the clocks."""
+        self.started, self.worked = time.perf_counter(), time.process_time()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -82,7 +82,7 @@ class EpochEnd(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Validate, record, save."""
         assert isinstance(pl_module, TrainingModule)
-        seconds = time.perf_counter() - self.started
+        seconds, cpu_seconds = time.perf_counter() - self.started, time.process_time() - self.worked
         means = pl_module.meter.means()
         if not torch.isfinite(torch.tensor(means["loss"])):
             raise ValueError(
@@ -90,7 +90,8 @@ class EpochEnd(Callback):
                 "set optim.clip_norm, or check the recordings for broken values"
             )
         step = self.first_step + trainer.global_step
-        row: dict[str, int | float] = {"epoch": pl_module.epoch, "step": step, "seconds": round(seconds, 3)}
+        row: dict[str, int | float] = {"epoch": pl_module.epoch, "step": step}
+        row |= {"seconds": round(seconds, 3), "cpu_seconds": round(cpu_seconds, 3)}
         row |= {"lr": trainer.optimizers[0].param_groups[0]["lr"], **means, **self._validate(trainer, pl_module)}
         if trainer.is_global_zero:
             writer = self.writer or self._begin(0, 0)

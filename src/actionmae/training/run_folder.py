@@ -6,6 +6,7 @@
 import csv
 import logging
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -121,6 +122,13 @@ class RunFolder:
     @property
     def _trained(self) -> "_Model":
         return read_json(self.model / "config.json", _Model, writer="train")
+
+    @property
+    def cpu_seconds(self) -> float | None:
+        """Processor time of all epochs, those before an interruption among them; None if it was not recorded."""
+        rows = History(self.metrics, epochs=sys.maxsize).rows
+        times = [row.get("cpu_seconds") for row in rows]
+        return sum(time for time in times if time is not None) if times and None not in times else None
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from actionmae.experiments.paper import paper_tables
 from actionmae.experiments.reproduce import needed_cells, select, shard_of
 from actionmae.experiments.results import claims_of, rows_of
 from actionmae.methods import config
+from actionmae.methods.config.pairs import PairConfig
 from actionmae.nn.config import ClassifierConfig
 from actionmae.training.train import train
 
@@ -29,6 +31,13 @@ def test_every_row_of_the_paper_has_its_model() -> None:
         rows = rows_of(name)
         for row in table.rows:
             assert row.rpartition(" → ")[0] in rows if name == "6" else row in rows, row
+
+
+def test_a_method_for_a_fixed_pair_has_a_row_for_each_pair_in_both_directions() -> None:
+    pairs = {name for name in config.METHODS if issubclass(config.config_class(name), PairConfig)}
+    assert pairs
+    models = set(rows_of("6").values())
+    assert {f"{name} {kept}+{lost}" for name in pairs for kept, lost in itertools.permutations("RDI", 2)} <= models
 
 
 @pytest.mark.parametrize("scale", ["small", "full"])

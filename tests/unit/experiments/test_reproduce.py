@@ -80,7 +80,12 @@ def test_a_table_with_its_yardsticks(words: list[str], tmp_path: Path, capsys: p
     right = (scores.predicted(scores.full) == scores.labels).mean()
     assert float(figures["Sum", "R+D+I"]["measured"]) == pytest.approx(100 * right, abs=0.051)
     page = (out / "table_5.html").read_text(encoding="utf-8")
-    assert page.count("<tr>") == len(rows) + 2
+    costs = {(row["kind"], row["model"]): row["measured"] for row in rows if row["kind"] in ("training", "parameters")}
+    assert page.count("<tr>") == len(rows) - len(costs) // 2 + 3
+    assert all(float(cost) > 0 for (_, model), cost in costs.items() if not model.startswith("Chance")), costs
+    heads = [costs["parameters", f"Modality dropout{heads}, R+D+I"] for heads in ("", " with token heads")]
+    assert heads[0] == heads[1], "token heads do not predict"
+    assert int(costs["parameters", "Sum"]) < int(costs["parameters", "Transformer"])
     assert "| Sum | R+D+I | 93.3 |" in (out / "table_5.md").read_text(encoding="utf-8")
     for row, ones in (("late_fusion-", True), ("late_fusion_linear-", True), ("late_fusion_fitted-", False)):
         (folder,) = out.glob(f"{row}L+T+U-seed0-*")

@@ -10,6 +10,15 @@ from actionmae.training.run_folder import History, RunFolder
 from actionmae.training.settings import TrainSettings
 
 
+def test_processor_time_is_that_of_all_epochs_if_all_have_it(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    assert run.cpu_seconds is None
+    run.metrics.write_text("epoch,seconds,cpu_seconds\n0,9,1.5\n1,9,2\n", encoding="utf-8")
+    assert run.cpu_seconds == 3.5
+    run.metrics.write_text("epoch,seconds,cpu_seconds\n0,9,\n1,9,2\n", encoding="utf-8")
+    assert run.cpu_seconds is None
+
+
 def test_history_keeps_the_rows_before_the_resumed_epoch(tmp_path: Path) -> None:
     history = History(tmp_path / "metrics.csv", epochs=0)
     for epoch, score in enumerate((50.0, 70.0, 60.0)):
