@@ -31,7 +31,8 @@ def parse(verb: Callable[..., Any], words: list[str]) -> dict[str, Any]:
     """
     import jsonargparse
 
-    from actionmae.core.settings_files import list_arguments, new_parser, switch_arguments
+    from actionmae.core.misfits import describe_misfit
+    from actionmae.core.settings_files import list_arguments, new_parser, setting_kinds, switch_arguments
 
     # jsonargparse looks a function's name up in all parent packages, and to find `actionmae.train` imports Lightning.
     verb.__qualname__ = f"{verb.__name__} (verb)"
@@ -50,7 +51,8 @@ def parse(verb: Callable[..., Any], words: list[str]) -> dict[str, Any]:
     try:
         parsed = parser.instantiate(parser.parse_args(flags))
     except jsonargparse.ArgumentError as error:
-        raise ValueError(f"{sentence(error)} (actionmae {verb.__name__} --help lists all arguments)") from error
+        text = describe_misfit(error, setting_kinds(parser))
+        raise ValueError(f"{text} (actionmae {verb.__name__} --help lists all arguments)") from error
     return {
         name: classes[name](**{each.name: parsed[each.name] for each in fields(classes[name])})
         if name in classes

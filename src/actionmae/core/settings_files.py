@@ -11,6 +11,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 
 import jsonargparse
 
+from actionmae.core.misfits import describe_misfit
 from actionmae.core.yaml_files import parse_yaml, read_yaml
 
 T = TypeVar("T")
@@ -44,7 +45,7 @@ def load_settings(path: Path, kind: type[T]) -> T:
     try:
         values = parser.instantiate(parser.parse_args(["--config", str(path)]))
     except jsonargparse.ArgumentError as error:
-        raise ValueError(f"{path} cannot be used: {' '.join(str(error).split())}") from error
+        raise ValueError(f"{path} cannot be used: {describe_misfit(error, setting_kinds(parser))}") from error
     return kind(**{name: value for name, value in vars(values).items() if name != "config"})
 
 
@@ -74,14 +75,19 @@ def wants_list(kind: Any) -> bool:
     return origin is list or (origin is tuple and ... in inner)
 
 
+def setting_kinds(parser: jsonargparse.ArgumentParser) -> dict[str, Any]:
+    """The type hints of the arguments by name, nested ones with dots."""
+    return {action.dest: getattr(action, "_typehint", action.type) for action in parser._actions}
+
+
 def list_arguments(parser: jsonargparse.ArgumentParser) -> set[str]:
-    """Names of the arguments that take a list, nested ones with dots."""
-    return {action.dest for action in parser._actions if wants_list(getattr(action, "_typehint", None))}
+    """Names of the arguments that take a list."""
+    return {name for name, kind in setting_kinds(parser).items() if wants_list(kind)}
 
 
 def switch_arguments(parser: jsonargparse.ArgumentParser) -> set[str]:
     """Names of the arguments that are true or false."""
-    return {action.dest for action in parser._actions if getattr(action, "_typehint", None) is bool}
+    return {name for name, kind in setting_kinds(parser).items() if kind is bool}
 
 
 class _ConfigFile(jsonargparse.ActionConfigFile):  # type: ignore[name-defined, misc]  # not re-exported
@@ -91,8 +97,19 @@ class _ConfigFile(jsonargparse.ActionConfigFile):  # type: ignore[name-defined, 
         content = read_yaml(find_settings(values))
         if not isinstance(content, dict):
             raise ValueError(f"{values} holds no settings: write them as name: value")
+        _require_groups(parser, content)
         _leave_out_other_method(parser, content)
         super().__call__(parser, cfg, json.dumps(_with_lists(content, list_arguments(parser))), option_string)
+
+
+def _require_groups(parser: jsonargparse.ArgumentParser, content: Mapping[str, Any], prefix: str = "") -> None:
+    """Refuse a value where a group of settings belongs: `data: 5`."""
+    for key, value in content.items():
+        name = f"{prefix}{key}"
+        if any(each.startswith(f"{name}.") for each in setting_kinds(parser)):
+            if not isinstance(value, Mapping):
+                raise ValueError(f"{name} is {value}: give its settings as name: value")
+            _require_groups(parser, value, f"{name}.")
 
 
 def _leave_out_other_method(parser: jsonargparse.ArgumentParser, content: dict[str, Any]) -> None:

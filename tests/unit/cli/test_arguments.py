@@ -1,3 +1,4 @@
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -6,6 +7,8 @@ import pytest
 
 from actionmae.cli import VERBS
 from actionmae.cli.arguments import parse
+from actionmae.core.settings_files import find_settings
+from actionmae.core.yaml_files import read_yaml
 from helpers.processes import run_python
 
 
@@ -103,8 +106,8 @@ def test_a_file_of_settings_gives_any_argument(tmp_path: Path) -> None:
     ("words", "sentence"),
     [
         ("a", r"required: more \(actionmae mix --help lists all arguments\)"),
-        ("a b --shade 1", r"shade"),
-        ("a b --share much", r"share.*much"),
+        ("a b --shade 1", r"^there is no setting shade \(did you mean 'share'\?\) "),
+        ("a b --share much", r"^share is much: give a number "),
         ("a b --share", r"share: expected one argument"),
     ],
 )
@@ -112,6 +115,26 @@ def test_what_does_not_fit_is_one_sentence(words: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence) as caught:
         parse(mix, words.split())
     assert "\n" not in str(caught.value)
+
+
+RECIPE = read_yaml(find_settings("small"))
+SETTINGS = [(group, key) for group, fields in RECIPE.items() for key in fields if key != "name"]
+
+
+@pytest.mark.parametrize(("group", "key"), SETTINGS)
+def test_every_setting_of_a_recipe_is_checked(group: str, key: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    words = ["--config", str(path), "--run", "runs/mine", "--data.manifest", "manifest.csv"]
+    changed = {group: {**RECIPE[group], key: ["wrong"]}}
+    path.write_text(json.dumps(changed))
+    with pytest.raises(
+        ValueError, match=rf"^{group}\.{key}.* is \['wrong'\]: give |^there is no setting {group}\.{key}"
+    ):
+        parse(VERBS["train"], words)
+    path.write_text(json.dumps({group: {**RECIPE[group], f"{key}y": RECIPE[group][key]}}))
+    with pytest.raises(ValueError, match=rf"^there is no setting {group}\.{key}y") as refused:
+        parse(VERBS["train"], words)
+    assert "\n" not in str(refused.value)
 
 
 def test_help_explains_what_is_given_by_position(capsys: pytest.CaptureFixture[str]) -> None:

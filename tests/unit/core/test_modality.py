@@ -42,6 +42,10 @@ THERMAL: dict[str, Any] = {
         ({"shape": (64, 64)}, "(frames) has shape (64, 64): give (C, H, W), all at least 1"),
         ({"shape": (3, 0, 64)}, "(frames) has shape (3, 0, 64): give (C, H, W)"),
         ({"kind": "features", "value": "raw", "shape": (3, 4)}, "(features) has shape (3, 4): give (C,)"),
+        (
+            {"shape": (3, 10**9, 10**9)},
+            "give a smaller shape or fewer frames, no clip has more",
+        ),
         ({"num_frames": 0}, "has num_frames 0: give at least 1"),
         ({"value": "metres"}, "(frames) has value 'metres': choose one of color, gray, depth, flow"),
         (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
@@ -25,6 +26,9 @@ VALUES: dict[str, tuple[str, ...]] = {
     "features": ("raw",),
 }
 """Which values each kind may have."""
+
+MOST_NUMBERS = 2**30
+"""In a clip of one modality as the network sees it; the paper's have 2.4 million."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -94,6 +98,11 @@ class ModalitySpec:
             )
         if self.num_frames < 1:
             raise ValueError(f"modality {self.name!r} has num_frames {self.num_frames}: give at least 1")
+        if self.num_frames * math.prod(self.shape) > MOST_NUMBERS:
+            raise ValueError(
+                f"modality {self.name!r} has {self.num_frames} frames of shape {self.shape}: give a smaller shape or "
+                f"fewer frames, no clip has more than {MOST_NUMBERS} numbers"
+            )
         if self.value not in VALUES[self.kind]:
             raise ValueError(
                 f"modality {self.name!r} ({self.kind}) has value {self.value!r}: "
