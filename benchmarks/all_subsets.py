@@ -7,7 +7,7 @@ import torch
 
 from actionmae.core.subsets import all_subsets
 from actionmae.core.tensors import ClipBatch
-from actionmae.evaluation.subset_scoring import score_subsets
+from actionmae.inference.subset_scoring import score_subsets
 from actionmae.nn.classifier import MultiModalClassifier
 from benchmarks.result import Result
 from benchmarks.setup import NAMES, Sizes, make_batch, make_model

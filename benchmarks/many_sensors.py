@@ -3,8 +3,8 @@
 import torch
 
 from actionmae.core.tensors import ClipBatch
-from actionmae.evaluation.subset_scoring import score_subsets
 from actionmae.evaluation.table import RobustnessTable
+from actionmae.inference.subset_scoring import score_subsets
 from actionmae.nn.build import build_classifier
 from actionmae.nn.classifier import MultiModalClassifier
 from actionmae.nn.config import ClassifierConfig

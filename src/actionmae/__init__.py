@@ -11,9 +11,9 @@ from actionmae.core.lazy_names import lazy_names
 if TYPE_CHECKING:
     from actionmae.core.modality import ModalitySet, ModalitySpec
     from actionmae.core.tensors import ClipBatch
-    from actionmae.evaluation.subset_scoring import evaluate_subsets
     from actionmae.evaluation.table import RobustnessTable
     from actionmae.inference.predictor import Predictor
+    from actionmae.inference.subset_scoring import evaluate_subsets
     from actionmae.nn.action_mae import ActionMAE
     from actionmae.nn.build import build_classifier
     from actionmae.nn.checkpoint import load_model, save_model
@@ -49,7 +49,7 @@ _load = lazy_names(
         "Predictor": "inference.predictor",
         "RobustnessTable": "evaluation.table",
         "build_classifier": "nn.build",
-        "evaluate_subsets": "evaluation.subset_scoring",
+        "evaluate_subsets": "inference.subset_scoring",
         "load_model": "nn.checkpoint",
         "save_model": "nn.checkpoint",
         "train": "training.train",

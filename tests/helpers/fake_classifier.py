@@ -1,6 +1,7 @@
 """The smallest honest `SubsetClassifier`, and scores with chosen hits."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -10,6 +11,9 @@ from actionmae.core.modality import ModalitySet
 from actionmae.core.subsets import Subset
 from actionmae.core.tensors import ClipBatch
 from actionmae.evaluation import SubsetScores
+from helpers.builders import tiny_batch, tiny_modalities
+
+RDI = tiny_modalities("rgb", "depth", "ir")
 
 
 class FakeClassifier(nn.Module):
@@ -47,6 +51,15 @@ class FakeClassifier(nn.Module):
 
     def forward(self, batch: ClipBatch, visible: Tensor) -> Tensor:
         return self.classify(*self.reconstruct(self.encode(batch), visible))
+
+
+def mixed_batches(count: int = 2, size: int = 7) -> list[ClipBatch]:
+    """Batches of `RDI` with mixed missingness and unique sample ids."""
+    out = []
+    for at in range(count):
+        batch = tiny_batch(RDI, size, seed=at)
+        out.append(replace(batch, sample_ids=[f"b{at}-{row}" for row in range(size)]))
+    return out
 
 
 def chosen_scores(

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from actionmae.core.dropping import sample_visible
-from actionmae.evaluation.subset_scoring import score_subsets
+from actionmae.inference.subset_scoring import score_subsets
 from actionmae.methods import Draws
 from benchmarks.__main__ import BENCHMARKS, main
 from benchmarks.all_subsets import naive_subsets

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from actionmae.core.subsets import all_subsets
-from actionmae.evaluation import score_subsets
+from actionmae.inference import score_subsets
 from actionmae.nn.losses import classification_loss, reconstruction_loss
 from helpers.builders import tiny_batch
 from helpers.tiny_models import tiny_classifier, vectors

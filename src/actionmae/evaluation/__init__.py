@@ -1,6 +1,6 @@
-"""What each lost sensor costs: scores on every subset, the robustness table, frame loss. Numbers only.
+"""What each lost sensor costs: scores on every subset, the robustness table, frame loss. Numbers only, no torch.
 
-The public names below are loaded on first use: only what runs a model needs torch.
+The public names below are loaded on first use.
 """
 
 from typing import TYPE_CHECKING
@@ -9,11 +9,9 @@ from actionmae.core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from actionmae.evaluation.compare import Difference, paired_difference
-    from actionmae.evaluation.frame_loss import score_frame_loss
     from actionmae.evaluation.frame_loss_curve import FrameLossCurve
     from actionmae.evaluation.rows import TableRow
     from actionmae.evaluation.scores import SubsetScores, merge
-    from actionmae.evaluation.subset_scoring import evaluate_subsets, score_subsets
     from actionmae.evaluation.table import RobustnessTable
 
 __all__ = [
@@ -22,11 +20,8 @@ __all__ = [
     "RobustnessTable",
     "SubsetScores",
     "TableRow",
-    "evaluate_subsets",
     "merge",
     "paired_difference",
-    "score_frame_loss",
-    "score_subsets",
 ]
 
 __getattr__ = lazy_names(
@@ -37,10 +32,7 @@ __getattr__ = lazy_names(
         "RobustnessTable": "table",
         "SubsetScores": "scores",
         "TableRow": "rows",
-        "evaluate_subsets": "subset_scoring",
         "merge": "scores",
         "paired_difference": "compare",
-        "score_frame_loss": "frame_loss",
-        "score_subsets": "subset_scoring",
     },
 )

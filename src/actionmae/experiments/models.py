@@ -18,11 +18,11 @@ from actionmae.core.tensors import ClipBatch
 from actionmae.data.manifest import ClipRow
 from actionmae.data.splits import rows_for_model, split_rows
 from actionmae.evaluation.scores import SubsetScores
-from actionmae.evaluation.subset_scoring import score_subsets
 from actionmae.experiments.cells import Cell, Cells, NotRunError
 from actionmae.inference.evaluate import write_scores
 from actionmae.inference.join import fit_late_fusion
 from actionmae.inference.scoring import ClipScorer
+from actionmae.inference.subset_scoring import score_subsets
 from actionmae.nn.architectures import SavedModel
 from actionmae.nn.checkpoint import load_model, save_model
 from actionmae.nn.classifier import MultiModalClassifier

@@ -19,11 +19,11 @@ from actionmae.data.manifest import ClipRow, read_manifest
 from actionmae.data.splits import check_labels, rows_for_model, split_rows
 from actionmae.data.transforms.transform import transform
 from actionmae.evaluation.calibration import reliability
-from actionmae.evaluation.frame_loss import FRACTIONS, score_frame_loss
 from actionmae.evaluation.frame_loss_curve import FrameLossCurve
 from actionmae.evaluation.scores import SubsetScores
 from actionmae.evaluation.table import RobustnessTable
 from actionmae.inference.config import ClipsConfig, EvaluationConfig
+from actionmae.inference.frame_loss import FRACTIONS, score_frame_loss
 from actionmae.inference.scoring import ClipScorer, score_model
 from actionmae.nn.architectures import SavedModel
 from actionmae.nn.checkpoint import load_model

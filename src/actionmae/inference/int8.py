@@ -13,10 +13,11 @@ from torch import Tensor
 
 from actionmae.core.tensors import ClipBatch
 from actionmae.data.manifest import ClipRow
-from actionmae.evaluation import RobustnessTable, score_subsets
+from actionmae.evaluation.table import RobustnessTable
 from actionmae.inference.export import write_config
 from actionmae.inference.onnx_model import FRAME, ExportConfig, OnnxModel, StoredClips, read_export
 from actionmae.inference.scoring import ClipScorer
+from actionmae.inference.subset_scoring import score_subsets
 from actionmae.nn.architectures import SavedModel
 
 CALIBRATION_CLIPS = 64

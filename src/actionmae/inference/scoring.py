@@ -24,7 +24,7 @@ from actionmae.data.manifest import ClipRow
 from actionmae.data.transforms.transform import transform
 from actionmae.evaluation.scores import SubsetScores, merge
 from actionmae.evaluation.subset_plan import ALL_SUBSETS_UP_TO
-from actionmae.evaluation.subset_scoring import score_subsets
+from actionmae.inference.subset_scoring import score_subsets
 from actionmae.nn.architectures import SavedModel
 from actionmae.nn.checkpoint import load_model
 

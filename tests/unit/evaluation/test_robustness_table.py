@@ -9,10 +9,9 @@ import pytest
 
 from actionmae.core.modality import ModalitySet
 from actionmae.core.subsets import all_subsets
-from actionmae.evaluation import RobustnessTable, evaluate_subsets
+from actionmae.evaluation import RobustnessTable
 from actionmae.evaluation.intervals import cluster_interval, wilson_interval
-from helpers.builders import tiny_batch, tiny_modalities
-from helpers.fake_classifier import FakeClassifier, chosen_scores
+from helpers.fake_classifier import chosen_scores
 
 RDI = ModalitySet(["rgb", "depth", "ir"])
 RD = ModalitySet(["rgb", "depth"])
@@ -187,18 +186,6 @@ def test_markdown_and_csv_hold_every_row(table: RobustnessTable) -> None:
 def test_an_unknown_row_is_refused(table: RobustnessTable) -> None:
     with pytest.raises(ValueError, match=r"no row 'X': this table has R\+D\+I, R\+D"):
         table["X"]
-
-
-def test_evaluate_subsets_takes_the_models_classes() -> None:
-    modalities = tiny_modalities("rgb", "depth")
-    model = FakeClassifier(modalities, num_classes=5)
-    batch = tiny_batch(modalities, 6)
-    table = evaluate_subsets(model, [batch])
-    assert table.num_clips == 6
-    assert table == evaluate_subsets(model, [batch, batch], classes=model.classes)
-    del model.classes
-    with pytest.raises(ValueError, match="FakeClassifier has no class names"):
-        evaluate_subsets(model, [batch])
 
 
 @pytest.mark.parametrize(

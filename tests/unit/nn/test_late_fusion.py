@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from actionmae.core.modality import ModalitySet
-from actionmae.evaluation import score_subsets
+from actionmae.inference import score_subsets
 from actionmae.nn import build_classifier, load_model, save_model
 from actionmae.nn.late_fusion import LateFusion
 from actionmae.nn.transfer import initialise

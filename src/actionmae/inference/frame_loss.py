@@ -15,7 +15,7 @@ from actionmae.core.modality import ModalitySet
 from actionmae.core.seeds import numpy_generator
 from actionmae.core.tensors import ClipBatch, SubsetClassifier
 from actionmae.evaluation.frame_loss_curve import FrameLossCurve
-from actionmae.evaluation.subset_scoring import evaluating
+from actionmae.inference.subset_scoring import evaluating
 
 FRACTIONS = (0.0, 0.25, 0.5, 0.75, 0.9)
 

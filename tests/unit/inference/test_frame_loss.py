@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from actionmae.evaluation.frame_loss import FrameLossCurve, _keep, _lose, score_frame_loss
+from actionmae.inference.frame_loss import FrameLossCurve, _keep, _lose, score_frame_loss
 from helpers.builders import tiny_batch, tiny_modalities
 from helpers.fake_classifier import FakeClassifier
 
