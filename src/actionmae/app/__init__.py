@@ -1,1 +1,1 @@
-"""A local page on which sensors are switched off and broken; only `page` knows Gradio."""
+"""A local page on which sensors are switched off and broken; only `page` and `serve` know Gradio."""

@@ -1,9 +1,6 @@
 """The page itself, in Gradio: choose a clip, switch sensors, look."""
 
 import html
-import os
-import tempfile
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,58 +8,17 @@ from typing import Any
 from actionmae.app.stage import Scene, Shown, all_modalities, chances, play, suffixes, uploaded, usable_clips
 from actionmae.core.modality import ModalitySpec
 from actionmae.data.cell import Cell
-from actionmae.data.manifest import Manifest, read_manifest
+from actionmae.data.manifest import Manifest
 from actionmae.inference.what_if import Switch, Trace, states_of
 
 UPLOAD = "your own recordings"
-WAITING = 64
-"""Clicks that may wait; further ones are told to come back."""
 
 
-def serve(
-    shown: Sequence[Shown], *, manifest: Path | None, host: str, port: int, max_megabytes: int, ready: Any = None
-) -> None:
-    """Show the page until interrupted; what was uploaded is in a folder that is removed in the end.
-
-    Args:
-        shown: The models.
-        manifest: CSV with clips to choose from.
-        host: The address that it listens on.
-        port: Its port.
-        max_megabytes: Of one upload.
-        ready: Called with the page's address.
-
-    Raises:
-        FileNotFoundError: If there is no such manifest.
-        ImportError: If Gradio is not installed.
-        OSError: If the port is taken.
-        ValueError: If the manifest has no clip for these models.
-    """
-    with tempfile.TemporaryDirectory(prefix="actionmae-app-") as place:
-        os.environ |= {"GRADIO_TEMP_DIR": place, "GRADIO_ANALYTICS_ENABLED": "False"}
-        gradio = _gradio()
-        page = build_page(gradio, shown, read_manifest(manifest) if manifest else None)
-        _, address, _ = page.queue(max_size=WAITING, default_concurrency_limit=1).launch(
-            server_name=host,
-            server_port=port,
-            max_file_size=f"{max_megabytes}mb",
-            prevent_thread_lock=True,
-            quiet=True,
-            share=False,
-            ssr_mode=False,
-            footer_links=[],
-            theme=gradio.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
-        )
-        if ready is not None:
-            ready(address)
-        threading.Event().wait()
-
-
-def build_page(gradio: Any, shown: Sequence[Shown], manifest: Manifest | None) -> Any:
-    """The widgets, and what each of them asks for; not yet served."""
+def build_page(gradio: Any, shown: Sequence[Shown], manifest: Manifest | None, *, kept_seconds: int) -> Any:
+    """The widgets, and what each of them asks for; not yet served. Uploads are deleted after `kept_seconds`."""
     specs = all_modalities(shown)
     clips = usable_clips(manifest, shown) if manifest else {}
-    with gradio.Blocks(title="actionmae", delete_cache=(60, 600), analytics_enabled=False) as page:
+    with gradio.Blocks(title="actionmae", delete_cache=(60, kept_seconds), analytics_enabled=False) as page:
         gradio.Markdown(
             "# What if a sensor fails?\nChoose a clip, switch sensors off or break them, and see what is left."
         )
@@ -72,13 +28,18 @@ def build_page(gradio: Any, shown: Sequence[Shown], manifest: Manifest | None) -
                 with gradio.Accordion("Your own recordings", open=not clips):
                     files = [_upload(gradio, spec) for spec in specs.values()]
                 window = gradio.Slider(
-                    0, 10, 0, step=0.5, label="Seconds of the past that an answer is about (0: all so far)"
+                    0, 10, 0, step=0.5, label="Seconds of the past that an answer is about (0: all so far)", buttons=[]
                 )
             with gradio.Column(min_width=300):
                 switches = [part for spec in specs.values() for part in _switch(gradio, spec)]
         button = gradio.Button("Play", variant="primary")
         picture = gradio.Image(
-            label="What the models see", show_label=False, interactive=False, alt_text="Frames of each sensor in time"
+            label="What the models see",
+            show_label=False,
+            interactive=False,
+            buttons=["fullscreen", "download"],
+            alt_text="Frames of each sensor in time",
+            elem_classes="seen",
         )
         answers = []
         with gradio.Row():
@@ -90,7 +51,7 @@ def build_page(gradio: Any, shown: Sequence[Shown], manifest: Manifest | None) -
                         gradio.LinePlot(
                             x="seconds", y="probability", color="class", y_lim=[0, 1], label="Probability over time"
                         ),
-                        gradio.HTML(label="Sensors"),
+                        gradio.HTML(label="Sensors", elem_classes="sensors"),
                     ]
 
         def run(*given: Any) -> list[Any]:
@@ -113,17 +74,28 @@ def build_page(gradio: Any, shown: Sequence[Shown], manifest: Manifest | None) -
 
 
 def _upload(gradio: Any, spec: ModalitySpec) -> Any:
-    return gradio.File(
+    """The place of a recording, in which what a webcam records is put, too."""
+    file = gradio.File(
         label=spec.name, file_types=list(suffixes(spec)), file_count="single", type="filepath", height=110
     )
+    if spec.value == "color":
+        with gradio.Accordion(f"Record {spec.name} with the webcam", open=False):
+            camera = gradio.Video(
+                sources=["webcam"],
+                webcam_options=gradio.WebcamOptions(mirror=False),  # left stays left
+                include_audio=False,
+                label=f"{spec.name} from the webcam",
+            )
+            camera.stop_recording(None, camera, file, js="(video) => video")
+    return file
 
 
 def _switch(gradio: Any, spec: ModalitySpec) -> list[Any]:
     with gradio.Group(), gradio.Row():
         return [
             gradio.Dropdown(list(states_of(spec)), value="on", label=f"{spec.name} is", min_width=110),
-            gradio.Slider(0, 10, 0, step=0.1, label=f"{spec.name}: from second", min_width=130),
-            gradio.Slider(1, 5, 3, step=1, label=f"{spec.name}: severity", min_width=110),
+            gradio.Slider(0, 10, 0, step=0.1, label=f"{spec.name}: from second", buttons=[], min_width=130),
+            gradio.Slider(1, 5, 3, step=1, label=f"{spec.name}: severity", buttons=[], min_width=110),
         ]
 
 
@@ -180,17 +152,8 @@ def sensors_table(shown: Shown, traced: Trace) -> str:
     expected = "unknown: evaluate the model first" if top1 is None else f"{top1:.1f} %"
     return (
         f"<p>Expected accuracy from {traced.subset}: <strong>{expected}</strong></p>"
-        "<div style='overflow-x:auto'><table style='width:100%'>"
-        "<thead><tr><th scope='col'>sensor</th><th scope='col'>alone says</th>"
-        "<th scope='col'>lost without it</th><th scope='col'>reconstruction error</th></tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        "<table><thead><tr><th scope='col'>sensor</th><th scope='col'>alone says</th>"
+        "<th scope='col'>lost without it</th><th scope='col'>recon\u00adstruction error</th></tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table>"
         "<p>Reconstruction error: 1 − cosine between the token as recorded and as rebuilt from the other sensors.</p>"
     )
-
-
-def _gradio() -> Any:
-    try:
-        import gradio
-    except ImportError as error:
-        raise ImportError("the page needs Gradio: pip install 'actionmae[app]'") from error
-    return gradio

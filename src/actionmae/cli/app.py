@@ -22,7 +22,7 @@ def app(
         max_megabytes: Of one uploaded recording.
         device: auto, cpu, cuda, cuda:1 (the second GPU) or mps.
     """
-    from actionmae.app.page import serve
+    from actionmae.app.serve import serve
     from actionmae.app.stage import load_shown
 
     if not 1 <= port <= 65535:

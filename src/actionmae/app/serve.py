@@ -1,0 +1,90 @@
+"""Serve the page on this machine, with limits, until it is interrupted; nothing that was uploaded is left behind."""
+
+import gc
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from actionmae.app.page import build_page
+from actionmae.app.stage import Shown
+from actionmae.app.uploads import KEPT_SECONDS, UploadLimit
+from actionmae.data.manifest import read_manifest
+
+WAITING = 64
+"""Clicks that may wait; further ones are told to come back."""
+UPLOADS = 100
+"""Recordings that may lie on the server at a time."""
+
+
+def serve(
+    shown: Sequence[Shown],
+    *,
+    manifest: Path | None,
+    host: str,
+    port: int,
+    max_megabytes: int,
+    ready: Callable[[str], None],
+) -> None:
+    """Show the page until interrupted; what was uploaded is in a folder that is removed in the end.
+
+    Args:
+        shown: The models.
+        manifest: CSV with clips to choose from.
+        host: The address that it listens on.
+        port: Its port.
+        max_megabytes: Of one upload.
+        ready: Called with the page's address.
+
+    Raises:
+        FileNotFoundError: If there is no such manifest.
+        ImportError: If Gradio is not installed.
+        OSError: If the port is taken.
+        ValueError: If the manifest has no clip for these models.
+    """
+    with _folder() as place:
+        os.environ |= {"GRADIO_TEMP_DIR": str(place), "GRADIO_ANALYTICS_ENABLED": "False"}
+        gradio = _gradio()
+        from starlette.middleware import Middleware  # Gradio brings it
+
+        page = build_page(gradio, shown, read_manifest(manifest) if manifest else None, kept_seconds=KEPT_SECONDS)
+        limit = Middleware(UploadLimit, folder=place, megabytes=max_megabytes, most=UPLOADS)
+        _, address, _ = page.queue(max_size=WAITING, default_concurrency_limit=1).launch(
+            server_name=host,
+            server_port=port,
+            max_file_size=f"{max_megabytes}mb",
+            app_kwargs={"middleware": [limit]},
+            prevent_thread_lock=True,
+            quiet=True,
+            share=False,
+            ssr_mode=False,
+            footer_links=[],
+            theme=gradio.themes.Default(primary_hue="blue", font=["system-ui", "sans-serif"], font_mono=["monospace"]),
+            css_paths=Path(__file__).with_name("page.css"),
+        )
+        gc.freeze()  # else Python would look through all that Gradio and torch hold before it ends, for seconds
+        ready(address)
+        threading.Event().wait()
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Where everything temporary goes while the page is served, the halves of broken uploads, too."""
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory(prefix="actionmae-app-", ignore_cleanup_errors=True) as place:
+        tempfile.tempdir = place
+        try:
+            yield Path(place)
+        finally:
+            tempfile.tempdir = before
+
+
+def _gradio() -> Any:
+    try:
+        import gradio
+    except ImportError as error:
+        raise ImportError("the page needs Gradio: pip install 'actionmae[app]'") from error
+    return gradio
