@@ -1,6 +1,7 @@
 """The page itself, in Gradio: choose a clip, switch sensors, look."""
 
 import html
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ def build_page(gradio: Any, shown: Sequence[Shown], manifest: Manifest | None, *
             with gradio.Column(min_width=300):
                 switches = [part for spec in specs.values() for part in _switch(gradio, spec)]
         button = gradio.Button("Play", variant="primary")
+        said = gradio.HTML(elem_classes="said")
+        gradio.HTML('<p role="alert" id="refused"></p>')  # filled by page.js
         picture = gradio.Image(
             label="What the models see",
             show_label=False,
@@ -55,17 +58,16 @@ def build_page(gradio: Any, shown: Sequence[Shown], manifest: Manifest | None, *
                     ]
 
         def run(*given: Any) -> list[Any]:
+            paths = given[2 : 2 + len(files)]
             try:
                 scene = _ask(given, specs, clips, shown)
             except (ValueError, OSError) as error:
-                sentence = html.escape(" ".join(str(error).split()))
-                raise gradio.Error(sentence, title="This cannot be shown", print_exception=False) from None
-            for name, reason in scene.broken.items():
-                gradio.Warning(html.escape(f"{name} is not used: {reason}"))
-            return [scene.picture, *_outputs(scene, shown)]
+                return [_alert([str(error)], paths), None, *[None] * len(answers)]
+            told = [f"{name} is not used: {reason}" for name, reason in scene.broken.items()]
+            return [_alert(told, paths), scene.picture, *_outputs(scene, shown, paths)]
 
         given = [clip, window, *files, *switches]
-        asked = {"inputs": given, "outputs": [picture, *answers], "show_progress": "minimal", "api_name": "play"}
+        asked = {"inputs": given, "outputs": [said, picture, *answers], "show_progress": "minimal", "api_name": "play"}
         button.click(run, **asked)
         hidden = asked | {"api_name": None, "api_visibility": "private", "trigger_mode": "always_last"}
         for part in (clip, window, *switches):
@@ -76,7 +78,7 @@ def build_page(gradio: Any, shown: Sequence[Shown], manifest: Manifest | None, *
 def _upload(gradio: Any, spec: ModalitySpec) -> Any:
     """The place of a recording, in which what a webcam records is put, too."""
     file = gradio.File(
-        label=spec.name, file_types=list(suffixes(spec)), file_count="single", type="filepath", height=110
+        label=spec.name, file_types=list(suffixes(spec)), type="filepath", height=140, elem_classes="upload"
     )
     if spec.value == "color":
         with gradio.Accordion(f"Record {spec.name} with the webcam", open=False):
@@ -85,6 +87,7 @@ def _upload(gradio: Any, spec: ModalitySpec) -> Any:
                 webcam_options=gradio.WebcamOptions(mirror=False),  # left stays left
                 include_audio=False,
                 label=f"{spec.name} from the webcam",
+                elem_classes="upload",
             )
             camera.stop_recording(None, camera, file, js="(video) => video")
     return file
@@ -118,13 +121,24 @@ def _ask(
     return play(files, shown, switches, title=title, window=float(window) or None)
 
 
-def _outputs(scene: Scene, shown: Sequence[Shown]) -> list[Any]:
+def _alert(sentences: Sequence[str], paths: Sequence[str | None]) -> str:
+    """HTML that screen readers read aloud; of uploads only the names, not where this machine keeps them."""
+    return "".join(f"<p role='alert'>{html.escape(_without_folders(each, paths))}</p>" for each in sentences)
+
+
+def _without_folders(sentence: str, paths: Sequence[str | None]) -> str:
+    for path in filter(None, paths):
+        sentence = sentence.replace(f"{Path(path).parent}{os.sep}", "")
+    return " ".join(sentence.split())
+
+
+def _outputs(scene: Scene, shown: Sequence[Shown], paths: Sequence[str | None]) -> list[Any]:
     import pandas
 
     found: list[Any] = []
     for each, traced in zip(shown, scene.traces, strict=True):
         if isinstance(traced, str):
-            found += [None, None, f"<p>{html.escape(traced)}</p>"]
+            found += [None, None, _alert([traced], paths)]
             continue
         said = traced.prediction
         points = chances(traced, each.predictor.model.classes)

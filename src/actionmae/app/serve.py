@@ -55,15 +55,15 @@ def serve(
         _, address, _ = page.queue(max_size=WAITING, default_concurrency_limit=1).launch(
             server_name=host,
             server_port=port,
-            max_file_size=f"{max_megabytes}mb",
             app_kwargs={"middleware": [limit]},
             prevent_thread_lock=True,
             quiet=True,
             share=False,
             ssr_mode=False,
             footer_links=[],
-            theme=gradio.themes.Default(primary_hue="blue", font=["system-ui", "sans-serif"], font_mono=["monospace"]),
+            theme=_theme(gradio),
             css_paths=Path(__file__).with_name("page.css"),
+            head=f"<script>{Path(__file__).with_name('page.js').read_text(encoding='utf-8')}</script>",
         )
         gc.freeze()  # else Python would look through all that Gradio and torch hold before it ends, for seconds
         ready(address)
@@ -80,6 +80,13 @@ def _folder() -> Iterator[Path]:
             yield Path(place)
         finally:
             tempfile.tempdir = before
+
+
+def _theme(gradio: Any) -> Any:
+    """The reader's own fonts, as nothing is fetched from elsewhere; buttons dark enough for white words."""
+    fill = {f"button_primary_background_fill{dark}": "*primary_700" for dark in ("", "_dark")}
+    theme = gradio.themes.Default(primary_hue="blue", font=["system-ui", "sans-serif"], font_mono=["monospace"])
+    return theme.set(**fill)
 
 
 def _gradio() -> Any:

@@ -1,4 +1,4 @@
-"""How many recordings may lie on the server: asked before one is stored, as Gradio limits nothing but a file's size."""
+"""How many recordings may lie on the server: asked before one is stored, as Gradio limits only the size of each."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
