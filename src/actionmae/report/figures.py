@@ -198,6 +198,11 @@ def confusions(candidate: Candidate) -> list[Confusion]:
         if counts.any():
             names = sensor_names(candidate, subset) + ("" if "+" in subset else " alone")
             pairs = most_confused(counts, scores.classes)
-            mistakes = [f"{label} → {other}: {count} of {total}" for label, other, count, total in pairs]
+            mistakes = [f"{_isolated(a)} → {_isolated(b)}: {count} of {total}" for a, b, count, total in pairs]
             found.append(Confusion(names=names, counts=counts.tolist(), mistakes=mistakes))
     return found
+
+
+def _isolated(name: str) -> str:
+    """A name that may be written from right to left, between Unicode's marks that keep the words around it in place."""
+    return f"\u2068{name}\u2069"

@@ -3,7 +3,6 @@
 import os
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from actionmae.inference.what_if import Trace
 from actionmae.nn.build import build_classifier
 from actionmae.nn.checkpoint import save_model
 from actionmae.nn.config import ClassifierConfig
+from helpers.browser import chromium, complaints
 from helpers.tiny_models import WIDTH
 from helpers.tiny_recordings import MODALITIES, write_recordings
 
@@ -76,15 +76,9 @@ def _free_port() -> int:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install playwright")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("needs Chromium: apt install chromium")
-    camera = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-    with api.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", *camera])
+    """With a webcam that films a test picture."""
+    with chromium("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream") as launched:
         yield launched
-        launched.close()
 
 
 @pytest.fixture
@@ -181,11 +175,9 @@ def test_a_webcam_records(page: Any) -> None:
 
 @pytest.mark.parametrize("page", [(1280, "light"), (390, "dark")], indirect=True)
 def test_every_control_has_a_name_and_can_be_read(page: Any) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
     play_and_see(page, "A+X")
     page.get_by_role("button", name="Your own recordings").click()
-    found = axe.Axe().run(page).response["violations"]
-    assert not found, [(each["id"], [node["html"] for node in each["nodes"]]) for each in found]
+    assert not complaints(page)
 
 
 def test_the_keyboard_reaches_everything(page: Any) -> None:

@@ -117,6 +117,8 @@ def test_pictures_are_named_for_screen_readers(written: Path) -> None:
         if name == "img":
             assert attributes["alt"] == "a frame"
     assert ("html", {"lang": "en"}) in page.tags
+    assert ("main", {}) in page.tags
+    assert all(attributes.get("tabindex") == "0" for _, attributes in page.tags if attributes.get("class") == "scroll")
 
 
 def test_markdown_and_csv_lie_beside(written: Path) -> None:
