@@ -17,7 +17,7 @@ PYTHON3 ?= $(eval PYTHON3 := $(shell for name in python3 python3.13 python3.12 p
 	$$name -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$name && break; done))$(PYTHON3)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lowest wheel docs benchmark utd-mhad install clean
+.PHONY: help demo test lint lowest wheel docs screenshots benchmark utd-mhad install clean
 
 help: ## Show these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -48,6 +48,9 @@ wheel: $(INSTALLED) ## Build the wheel and the source archive into dist/
 
 docs: $(INSTALLED) ## Build the documentation site into site/, without network
 	$(BIN)/python -m mkdocs build --strict --site-dir site
+
+screenshots: $(INSTALLED) ## Take the pictures in docs/pictures again, of the demo (make demo) in Chromium (apt install chromium)
+	$(BIN)/python docs/screenshots.py
 
 install: $(INSTALLED) ## Install everything into .venv (UV_TORCH_BACKEND=cpu: without CUDA, much smaller)
 

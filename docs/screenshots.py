@@ -2,6 +2,7 @@
 
 import io
 import shutil
+import shutil
 import subprocess
 import sys
 import time
