@@ -2,7 +2,6 @@
 
 import io
 import shutil
-import shutil
 import subprocess
 import sys
 import time
