@@ -35,7 +35,6 @@ def build_page(gradio: Any, shown: Sequence[Shown], manifest: Manifest | None, *
                 switches = [part for spec in specs.values() for part in _switch(gradio, spec)]
         button = gradio.Button("Play", variant="primary")
         said = gradio.HTML(elem_classes="said")
-        gradio.HTML('<p role="alert" id="refused"></p>')  # filled by page.js
         picture = gradio.Image(
             label="What the models see",
             show_label=False,

@@ -148,7 +148,7 @@ def test_uploads_good_and_bad(page: Any, tmp_path: Path) -> None:
     (tmp_path / "program.exe").write_bytes(b"MZ")
     inertial, sound = (page.get_by_role("group", name=name).locator("input") for name in ("inertial", "sound"))
     inertial.set_input_files(tmp_path / "large.npy")
-    page.get_by_text("the upload has 5 MB: give a recording of at most 1 MB").wait_for()
+    page.get_by_text("the upload has 5 MB: give a recording of at most 1 MB").first.wait_for()
     inertial.set_input_files(tmp_path / "program.exe")
     page.get_by_text("Invalid file type: program.exe. Only .npy").first.wait_for()
     sound.set_input_files(tmp_path / "broken.npy")
@@ -166,9 +166,11 @@ def test_a_webcam_records(page: Any) -> None:
     own_recordings(page)
     page.get_by_role("button", name="Record rgb with the webcam").click()
     page.get_by_role("button", name="Click to Access Webcam").click()
-    page.get_by_role("button", name="start recording").click()
+    page.wait_for_function("document.querySelector('video')?.readyState === 4")
+    record = page.get_by_role("button", name="start recording")  # Gradio calls it so while it records, too
+    record.click()
     page.wait_for_timeout(1500)
-    page.get_by_role("button", name="stop recording").click()
+    record.click()
     page.get_by_role("group", name="rgb", exact=True).get_by_role("link").first.wait_for()
     play_and_see(page, "R")
 
