@@ -24,7 +24,7 @@ def show_app(page: Page) -> None:
     page.get_by_label("depth is").click()
     page.get_by_role("option", name="black").click()
     page.get_by_label("number input for depth: from second").fill("0.5")
-    page.get_by_role("button", name="Play").click()
+    page.get_by_role("button", name="Play", exact=True).click()
     page.get_by_text("Expected accuracy").nth(1).wait_for()
     page.locator("canvas, svg.marks").nth(1).wait_for()
     page.wait_for_timeout(2000)  # the curves grow

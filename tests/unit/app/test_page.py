@@ -90,7 +90,7 @@ def page(browser: Any, served: str, request: pytest.FixtureRequest) -> Iterator[
     fetched: list[str] = []
     opened.on("request", lambda each: fetched.append(each.url))
     opened.goto(served)
-    opened.get_by_role("button", name="Play").wait_for()
+    opened.get_by_role("button", name="Play", exact=True).wait_for()
     yield opened
     assert all(url.startswith((served, "data:", "blob:")) for url in fetched), "something is fetched from elsewhere"
     opened.close()
@@ -98,7 +98,7 @@ def page(browser: Any, served: str, request: pytest.FixtureRequest) -> Iterator[
 
 def play_and_see(page: Any, subset: str) -> None:
     """Both models answer from this subset."""
-    page.get_by_role("button", name="Play").click()
+    page.get_by_role("button", name="Play", exact=True).click()
     page.get_by_text(re.compile(rf"Expected accuracy from {re.escape(subset)}:")).nth(1).wait_for()
 
 
@@ -153,11 +153,11 @@ def test_uploads_good_and_bad(page: Any, tmp_path: Path) -> None:
     page.get_by_text("Invalid file type: program.exe. Only .npy").first.wait_for()
     sound.set_input_files(tmp_path / "broken.npy")
     page.get_by_role("link", name=re.compile("broken")).first.wait_for()
-    page.get_by_role("button", name="Play").click()
+    page.get_by_role("button", name="Play", exact=True).click()
     page.get_by_text(re.compile("^broken.npy cannot be read as a NumPy file")).wait_for()
     inertial.set_input_files(tmp_path / "mine.npy")
     page.get_by_role("link", name=re.compile("mine")).first.wait_for()
-    page.get_by_role("button", name="Play").click()
+    page.get_by_role("button", name="Play", exact=True).click()
     page.get_by_text("sound is not used: broken.npy cannot be read").wait_for()
     page.get_by_text("Expected accuracy from A:").first.wait_for()
 
