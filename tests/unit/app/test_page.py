@@ -169,7 +169,7 @@ def test_a_webcam_records(page: Any) -> None:
     page.wait_for_function("document.querySelector('video')?.readyState === 4")
     record = page.get_by_role("button", name="start recording")  # Gradio calls it so while it records, too
     record.click()
-    page.wait_for_timeout(1500)
+    page.wait_for_timeout(4000)
     record.click()
     page.get_by_role("group", name="rgb", exact=True).get_by_role("link").first.wait_for()
     play_and_see(page, "R")
