@@ -36,11 +36,13 @@ class Cell:
     Attributes:
         settings: What is trained on what.
         folder: Its run folder.
+        recipe: A recipe of tables.yaml or a method, one of those that come to these settings.
         needs: Cells whose models it starts from.
     """
 
     settings: TrainSettings = field(compare=False)
     folder: Path
+    recipe: str = field(compare=False)
     needs: tuple["Cell", ...] = field(default=(), compare=False)
 
     @property
@@ -145,7 +147,7 @@ class Cells:
             settings = _changed(self.base, changes)
         except ValueError as error:
             raise NotRunError(str(error)) from error
-        return Cell(settings, self.out / self._name(settings, needs), needs)
+        return Cell(settings, self.out / self._name(settings, needs), recipe, needs)
 
     def held_out(self) -> tuple[str, ...]:
         """The last training subject, where the data has no validation clips of its own.

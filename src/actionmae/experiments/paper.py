@@ -61,7 +61,9 @@ def select_tables(name: str) -> list[str]:
     known = list(paper_tables())
     chosen = [each for each in known if name in ("all", each, each[:-1])]
     if not chosen:
-        raise ValueError(f"there is no table {name!r}{did_you_mean(name, known)}: choose all, 7 or {', '.join(known)}")
+        raise ValueError(
+            f"the paper prints no figures for {name!r}{did_you_mean(name, known)}: choose all, 7 or {', '.join(known)}"
+        )
     return chosen
 
 

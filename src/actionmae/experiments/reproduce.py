@@ -69,9 +69,10 @@ def plan(cells: Sequence[Cell]) -> Iterator[str]:
     from actionmae.experiments.timing import remaining_seconds
 
     seconds = remaining_seconds([cell for cell in cells if not cell.done])
+    width = max((len(cell.recipe) for cell in cells), default=0)
     for cell in cells:
         state = "done" if cell.done else "begun" if RunFolder(cell.folder).begun else "to do"
-        yield f"{state:6}{'' if cell.done else _duration(seconds[cell]):>9}  {cell.folder}"
+        yield f"{state:6}{'' if cell.done else _duration(seconds[cell]):>9}  {cell.recipe:{width}}  {cell.folder}"
     done = sum(cell.done for cell in cells)
     yield f"{done} of {len(cells)} cells are done; the others take about {_duration(float(sum(seconds.values())))} here"
 

@@ -59,5 +59,6 @@ def test_list_prints_everything_without_torch() -> None:
 def test_a_table_is_chosen_by_name() -> None:
     assert select_tables("7") == ["7a", "7b", "7c", "7d"]
     assert select_tables("4") == ["4"]
-    with pytest.raises(ValueError, match=r"there is no table '10' .*: choose all, 7 or 1, 2, 3"):
-        select_tables("10")
+    for name in ("10", "figure2"):
+        with pytest.raises(ValueError, match=rf"the paper prints no figures for '{name}'.*: choose all, 7 or 1, 2, 3"):
+            select_tables(name)

@@ -45,7 +45,7 @@ def test_shards_share_the_work_and_a_kill_loses_at_most_an_epoch(
     assert main([*words, *out, "--dry_run"]) == 0
     listed = capsys.readouterr().out
     assert re.search(rf"^done .*{re.escape(first)}$", listed, re.M)
-    assert re.search(r"^begun +\d+ s  ", listed, re.M)
+    assert re.search(r"^begun +\d+ s  (no_memory|action_mae) +/", listed, re.M)
     assert "1 of 2 cells are done" in listed
     assert main([*words, *out]) == 0
     assert trained(tmp_path / "out")[first] == before, "it was trained once"
