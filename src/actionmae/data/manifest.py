@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import difflib
-import io
 import posixpath
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,11 +19,11 @@ from actionmae.core.files import atomic_write, write_text
 from actionmae.core.modality import ModalitySpec
 from actionmae.data.cell import Cell
 from actionmae.data.cell_text import parse_cell
+from actionmae.data.manifest_table import FACTS, read_table
 from actionmae.data.modality_file import read_modalities
 from actionmae.data.natural_order import natural_key as natural_key
 from actionmae.data.utf8 import read_utf8
 
-_FACTS = ("sample", "label", "subject", "camera", "setup", "split")
 SPLITS = ("train", "val", "test")
 
 
@@ -54,7 +52,7 @@ class ClipRow:
 
 def why_not_writable(row: ClipRow) -> str:
     """Why no manifest can hold a clip, in words; empty = it can."""
-    facts = {fact: getattr(row, fact) for fact in _FACTS}
+    facts = {fact: getattr(row, fact) for fact in FACTS}
     broken = [fact for fact, value in facts.items() if len(value.splitlines()) > 1]
     if broken:
         return f"its {broken[0]} {facts[broken[0]]!r} has a line break: write it on one line"
@@ -137,10 +135,10 @@ def read_manifest(path: Path | str, *, check_files: bool = True) -> Manifest:
     if not path.exists():
         raise FileNotFoundError(f"manifest {path} does not exist: give a CSV, or write one with 'actionmae prepare'")
     try:
-        columns, table = _read_table(path)
+        columns, table = read_table(path)
     except csv.Error as error:
         raise ValueError(f"manifest {path} is no table ({error}): look for a quote that is not closed") from error
-    modalities = tuple(column for column in columns if column not in _FACTS)
+    modalities = tuple(column for column in columns if column not in FACTS)
     rows = tuple(_row(path, modalities, cells, check_files) for cells in table)
     if not rows:
         raise ValueError(f"manifest {path} has no rows: give at least one clip")
@@ -171,50 +169,14 @@ def write_manifest(path: Path | str, rows: Sequence[ClipRow], classes: Sequence[
     write_text(path.with_name("classes.txt"), "".join(f"{name}\n" for name in classes))
     with atomic_write(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow([*_FACTS, *modalities])
+        writer.writerow([*FACTS, *modalities])
         for row in rows:
             files = [row.files[name].resolved().text(base) if name in row.files else "" for name in modalities]
-            writer.writerow([*(getattr(row, fact) for fact in _FACTS), *files])
-
-
-def _read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    """Checked columns, and the rows; spreadsheets of many languages separate with semicolons, and leave empty rows."""
-    text = read_utf8(path)
-    header = text.partition("\n")[0]
-    table = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
-    columns = [column.strip() for column in table.fieldnames or []]
-    table.fieldnames = columns
-    _check_columns(path, columns)
-    rows = []
-    for cells in table:
-        if any(cells.pop(None, [])):
-            raise ValueError(
-                f"line {table.line_num} of manifest {path} has more cells than the {len(columns)} columns of the "
-                "header: quote names that contain the separator"
-            )
-        if any((cell or "").strip() for cell in cells.values()):
-            rows.append(cells)
-    return columns, rows
-
-
-def _check_columns(path: Path, columns: list[str]) -> None:
-    if doubled := [column for column, count in Counter(columns).items() if count > 1]:
-        raise ValueError(f"manifest {path} has column {doubled[0]!r} twice: remove one")
-    for column in columns:
-        close = difflib.get_close_matches(column.strip().lower(), _FACTS, n=1, cutoff=0.8)
-        if column not in _FACTS and close:
-            raise ValueError(f"manifest {path} has a column {column!r}: did you mean {close[0]!r}?")
-        if not column.isidentifier():
-            raise ValueError(f"manifest {path} has a column {column!r}: name it like a modality, for example rgb")
-    for column in ("sample", "label"):
-        if column not in columns:
-            raise ValueError(f"manifest {path} has no column {column!r}: the header is {','.join(_FACTS)},<modality>…")
-    if not set(columns) - set(_FACTS):
-        raise ValueError(f"manifest {path} has no modality column: add at least one, for example rgb, with paths")
+            writer.writerow([*(getattr(row, fact) for fact in FACTS), *files])
 
 
 def _row(path: Path, modalities: tuple[str, ...], cells: dict[str, str], check_files: bool) -> ClipRow:
-    facts = {fact: (cells.get(fact) or "").strip() for fact in _FACTS}
+    facts = {fact: (cells.get(fact) or "").strip() for fact in FACTS}
     if not facts["sample"]:
         given = ", ".join(f"{name} {cell}" for name, cell in cells.items() if cell)
         raise ValueError(f"manifest {path} has a row without a sample name ({given}): give every clip its own")
