@@ -2,6 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from torch.multiprocessing.spawn import ProcessRaisedException
 
 from actionmae.training.config import DataConfig
 from actionmae.training.engine import EngineConfig
@@ -17,6 +18,18 @@ def test_the_end_of_another_process_is_one_sentence() -> None:
     told = what_stopped(PEER, TWO)
     assert isinstance(told, ChildProcessError)
     assert str(told) == "another of the training processes has ended: it says why itself"
+
+
+@pytest.mark.parametrize("kind", [ValueError, FileNotFoundError])
+@pytest.mark.parametrize("reader", ["", "Caught {0} in DataLoader worker process 0.\nOriginal Traceback:\n{0}: "])
+def test_a_broken_clip_in_a_spawned_process_is_one_sentence(kind: type[Exception], reader: str) -> None:
+    """Such a process sends its error as text, and so does a process that reads clips for it."""
+    text = f"{kind.__name__}: {reader.format(kind.__name__)}clip3.npy cannot be read: copy it again\n"
+    sent = (
+        f"\n\n-- Process 1 terminated with the following error:\nTraceback (most recent call last):\n  File x\n{text}"
+    )
+    told = what_stopped(ProcessRaisedException(sent, 1, 4711), TWO)
+    assert (type(told), str(told)) == (kind, "clip3.npy cannot be read: copy it again")
 
 
 @pytest.mark.parametrize(
