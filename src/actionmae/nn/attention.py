@@ -1,6 +1,6 @@
 """The transformer layer of the whole project: Eq. 3–4 (pre-LN block) and Eq. 7–10 (multi-head self-attention).
 
-Legend: B batch, N token, C embed_dim. Masks are True = present; what is masked is never attended to.
+Legend: B batch, N token, n of them, C embed_dim. Masks are True = present; what is masked is never attended to.
 """
 
 import torch
@@ -55,15 +55,19 @@ class SelfAttention(nn.Module):
         *,
         mask: Bool[Tensor, "B N"] | None = None,
         pos: Float[Tensor, "N C"] | None = None,
-    ) -> Float[Tensor, "B N C"]:
-        """Attend over the tokens that `mask` keeps; `pos` is Eq. 7's p, added to each of Q, K and V."""
+        first: int | None = None,
+    ) -> Float[Tensor, "B n C"]:
+        """Attend over the tokens that `mask` keeps; `pos` is Eq. 7's p, added to each of Q, K and V.
+
+        The `first` n tokens ask; None = all.
+        """
         qkv = self.qkv(x)  # [B, N, 3C]
         if pos is not None:
             qkv = qkv + pos.repeat(1, 3)
         q, k, v = qkv.unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)  # 3 × [B, heads, N, C/heads]
         keys = None if mask is None else mask[:, None, None, :]
         dropout = self.dropout if self.training else 0.0
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=keys, dropout_p=dropout)  # Eq. 8–9
+        out = F.scaled_dot_product_attention(q[:, :, :first], k, v, attn_mask=keys, dropout_p=dropout)  # Eq. 8–9
         return F.dropout(self.proj(out.transpose(1, 2).flatten(2)), self.dropout, self.training)  # Eq. 10
 
 
@@ -92,9 +96,10 @@ class Block(nn.Module):
         *,
         mask: Bool[Tensor, "B N"] | None = None,
         pos: Float[Tensor, "N C"] | None = None,
-    ) -> Float[Tensor, "B N C"]:
-        """Eq. 3, then Eq. 4."""
-        y = x + self.attention(self.norm1(x), mask=mask, pos=pos)
+        first: int | None = None,
+    ) -> Float[Tensor, "B n C"]:
+        """Eq. 3, then Eq. 4, of the `first` n tokens; None = of all."""
+        y = x[:, :first] + self.attention(self.norm1(x), mask=mask, pos=pos, first=first)
         out: Tensor = y + self.mlp(self.norm2(y))
         return out
 
@@ -124,15 +129,19 @@ class Transformer(nn.Module):
         *,
         pos: Float[Tensor, "N C"],
         mask: Bool[Tensor, "B N"] | None = None,
-    ) -> Float[Tensor, "B N C"]:
-        """Run the blocks; every row of `mask` keeps at least one token."""
+        first: int | None = None,
+    ) -> Float[Tensor, "B n C"]:
+        """Run the blocks; every row of `mask` keeps at least one token.
+
+        Only the `first` n tokens are returned, and the last block computes no others; None = all.
+        """
         if mask is not None:
             x = torch.where(mask[:, :, None], x, 0.0)
         if self.positions == "input":
             x = x + pos
         inner = pos if self.positions == "attention" else None
-        for block in self.blocks:
-            x = block(x, mask=mask, pos=inner)
+        for depth, block in enumerate(self.blocks, start=1):
+            x = block(x, mask=mask, pos=inner, first=first if depth == len(self.blocks) else None)
         out: Tensor = self.norm(x)
         return out
 

@@ -33,5 +33,5 @@ class ClassTokenTransformer(nn.Module):
         sequence = torch.cat([self.cls_token.expand(batch, -1, -1), x], dim=1)  # [B, 1 + N, C]
         if mask is not None:
             mask = torch.cat([mask.new_ones(batch, 1), mask], dim=1)
-        out: Tensor = self.layers(sequence, pos=self.pos[: length + 1], mask=mask)
+        out: Tensor = self.layers(sequence, pos=self.pos[: length + 1], mask=mask, first=1)
         return out[:, 0]

@@ -226,7 +226,8 @@ class MultiModalClassifier(SavedModel):
         if self.action_mae is None and self.completion is None:
             return torch.where(visible[:, :, None], tokens, 0.0), visible, None
         how = self.config.fusion_input
-        if how != "reconstructed" and torch.is_grad_enabled() and bool(visible.all()):
+        depends = torch.is_grad_enabled() or not torch.compiler.is_compiling()  # a graph may not depend on numbers
+        if how != "reconstructed" and depends and bool(visible.all()):
             # K = 0: nothing is rebuilt. With gradients of 0 what rebuilds would decay and drift under AdamW.
             return tokens, visible, None
         reconstructed = self._estimate(tokens, visible)

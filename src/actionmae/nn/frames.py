@@ -12,7 +12,12 @@ from torch import Tensor
 
 
 def gather_scatter(
-    encoder: Callable[[Tensor], Tensor], x: Tensor, available: Bool[Tensor, "R T"] | None, width: int
+    encoder: Callable[[Tensor], Tensor],
+    x: Tensor,
+    available: Bool[Tensor, "R T"] | None,
+    width: int,
+    *,
+    training: bool = True,
 ) -> Float[Tensor, "R T C"]:
     """Run `encoder` on the frames [F, …] of x [R, T, …] that exist; the features of the others are zero.
 
@@ -23,6 +28,8 @@ def gather_scatter(
         x: [R, T, …].
         available: Which frames exist; None = all.
         width: C.
+        training: Whether BatchNorm may be in training, which refuses one value per channel: a single frame then goes
+            in twice.
     """
     rows, frames = x.shape[:2]
     flat = x.flatten(0, 1)
@@ -30,15 +37,16 @@ def gather_scatter(
         encoded = encoder(flat).reshape(rows, frames, width)
         return encoded if available is None else torch.where(available[:, :, None], encoded, 0.0)
     if available is None or bool(available.all()):
-        return _encode(encoder, flat).reshape(rows, frames, width)
+        return _encode(encoder, flat, training).reshape(rows, frames, width)
     index = available.flatten().nonzero().flatten()
-    encoded = _encode(encoder, flat[index])
+    encoded = _encode(encoder, flat[index], training)
     return encoded.new_zeros(rows * frames, width).index_copy(0, index, encoded).reshape(rows, frames, width)
 
 
-def _encode(encoder: Callable[[Tensor], Tensor], frames: Tensor) -> Tensor:
-    """A single frame goes in twice: BatchNorm refuses to train on one value per channel."""
-    return encoder(frames.expand(2, *frames.shape[1:]))[:1] if len(frames) == 1 else encoder(frames)
+def _encode(encoder: Callable[[Tensor], Tensor], frames: Tensor, training: bool) -> Tensor:
+    if training and len(frames) == 1:
+        return encoder(frames.expand(2, *frames.shape[1:]))[:1]
+    return encoder(frames)
 
 
 def nearest_available(frame_available: Bool[Tensor, "R T"]) -> Tensor:

@@ -55,7 +55,8 @@ class JointEncoder(nn.Module):
             seen = seen & frame_available[:, :, None]
         joints = torch.where(seen[..., None, None], joints, 0.0)
         features = torch.cat([joints, velocities(joints, seen)], dim=3).flatten(3)  # [R, T, P, 2·J·3]
-        encoded = gather_scatter(self.mlp, features.flatten(1, 2), seen.flatten(1), self.embed_dim)
+        features, persons = features.flatten(1, 2), seen.flatten(1)
+        encoded = gather_scatter(self.mlp, features, persons, self.embed_dim, training=self.training)
         encoded = encoded.reshape(*seen.shape, self.embed_dim)  # [R, T, P, C]
         lowest = torch.finfo(encoded.dtype).min
         pooled = torch.where(seen[..., None], encoded, lowest).amax(dim=2)
@@ -109,7 +110,7 @@ class SignalEncoder(nn.Module):
         self, windows: Float[Tensor, "R T channels L"], *, frame_available: Bool[Tensor, "R T"] | None = None
     ) -> Float[Tensor, "R T C"]:
         """Features of the windows that exist; zero elsewhere."""
-        return gather_scatter(self.network, windows, frame_available, self.embed_dim)
+        return gather_scatter(self.network, windows, frame_available, self.embed_dim, training=self.training)
 
 
 class FeatureEncoder(nn.Module):
@@ -132,4 +133,4 @@ class FeatureEncoder(nn.Module):
         self, features: Float[Tensor, "R T channels"], *, frame_available: Bool[Tensor, "R T"] | None = None
     ) -> Float[Tensor, "R T C"]:
         """Features of the frames that exist; zero elsewhere."""
-        return gather_scatter(self.network, features, frame_available, self.embed_dim)
+        return gather_scatter(self.network, features, frame_available, self.embed_dim, training=self.training)

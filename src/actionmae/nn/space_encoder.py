@@ -47,7 +47,7 @@ class SpaceEncoder(nn.Module):
         self, frames: Float[Tensor, "R T channels H W"], *, frame_available: Bool[Tensor, "R T"] | None = None
     ) -> Float[Tensor, "R T C"]:
         """Features of the frames that exist; zero elsewhere."""
-        return gather_scatter(self._encode, frames, frame_available, self.embed_dim)
+        return gather_scatter(self._encode, frames, frame_available, self.embed_dim, training=self.training)
 
     def _encode(self, frames: Float[Tensor, "F channels H W"]) -> Float[Tensor, "F C"]:
         if self.rescale is not None:

@@ -273,3 +273,12 @@ def test_one_frame_alone_can_be_trained_on() -> None:
     encoder = space_encoder(**SMALL | {"name": "grid_cnn", "frame_shape": (3, 8, 8)}).train()
     encoder(torch.randn(1, 1, 3, 8, 8)).sum().backward()
     assert all(value.isfinite().all() for value in encoder.state_dict().values())
+
+
+def test_one_frame_alone_is_encoded_once() -> None:
+    """A stream lives by it."""
+    encoder = space_encoder(**SMALL | {"name": "grid_cnn", "frame_shape": (3, 8, 8)}).eval()
+    rows = []
+    encoder.network.register_forward_pre_hook(lambda _, given: rows.append(len(given[0])))
+    encoder(torch.randn(1, 1, 3, 8, 8))
+    assert rows == [1]
