@@ -4,18 +4,15 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from actionmae.inference.stream import StreamPredictor
 from actionmae.inference.stream_run import run_stream
 from actionmae.inference.stream_sources import Stamped, WallClock
 from actionmae.inference.stream_torch import TorchStreamModel
-from actionmae.nn import ClassifierConfig, build_classifier
 from benchmarks.result import Result
-from benchmarks.setup import NAMES, Sizes
+from benchmarks.setup import NAMES, Sizes, make_small_model
 
 WINDOW, FPS, EVERY = 2.0, 30, 0.1
-PIXELS = 48
 
 
 class Endless:
@@ -49,7 +46,7 @@ class Endless:
 
 def run(sizes: Sizes, device: str) -> Result:
     """Replay minutes of frames as fast as they are encoded, then a while in real time, with one to three sensors."""
-    model = _model(device)
+    model = TorchStreamModel(make_small_model(sizes, device=device))
     rows: list[tuple[str, ...]] = []
     seconds: dict[str, list[float]] = {}
     for count in range(1, len(NAMES) + 1):
@@ -64,7 +61,7 @@ def run(sizes: Sizes, device: str) -> Result:
     return Result(
         title="A stream that runs for long",
         about=(
-            f"grid_cnn, 16 frames of {PIXELS}² in a window of {WINDOW:g} s, cameras of {FPS} frames/s, an answer "
+            f"grid_cnn, {sizes.frames} frames of 48² in a window of {WINDOW:g} s, cameras of {FPS} frames/s, an answer "
             f"every {EVERY} s. {sizes.replay_seconds:g} s of frames (a tenth with fewer sensors) as fast as they are "
             "encoded: frames/s of each sensor with the answers, and the process's memory after a tenth and at the end. "
             f"Then {sizes.live_seconds:g} s in real time: from the newest frame's stamp to the answer, and frames "
@@ -112,13 +109,6 @@ def _images() -> dict[str, np.ndarray]:
         "depth": rng.integers(500, 5000, (120, 160)).astype(np.uint16),
         "ir": rng.integers(0, 255, (120, 160)).astype(np.uint8),
     }
-
-
-def _model(device: str) -> TorchStreamModel:
-    torch.manual_seed(0)
-    specs = [{"name": name, "shape": [3, PIXELS, PIXELS], "encoder": "grid_cnn"} for name in NAMES]
-    config = ClassifierConfig(embed_dim=128, num_heads=4, mlp_dim=256, action_mae=True)
-    return TorchStreamModel(build_classifier(specs, 60, config=config).eval().to(device))
 
 
 def _stream(model: TorchStreamModel) -> StreamPredictor:

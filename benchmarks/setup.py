@@ -91,6 +91,14 @@ def make_model(sizes: Sizes, encoder: str, *, device: str, step: bool = False) -
     return model.eval().to(device)
 
 
+def make_small_model(sizes: Sizes, *, device: str) -> MultiModalClassifier:
+    """The same with encoders for small images, of 48², trained from scratch; random weights."""
+    torch.manual_seed(0)
+    specs = [{"name": name, "num_frames": sizes.frames, "shape": [3, 48, 48], "encoder": "grid_cnn"} for name in NAMES]
+    config = ClassifierConfig(embed_dim=128, num_heads=4, mlp_dim=256, action_mae=True)
+    return build_classifier(specs, NUM_CLASSES, config=config).eval().to(device)
+
+
 def make_batch(model: MultiModalClassifier, available: Sequence[Sequence[bool]], *, device: str) -> ClipBatch:
     """Random clips as they leave the device transform; a modality that no row has is no key."""
     generator = torch.Generator().manual_seed(0)

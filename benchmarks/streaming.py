@@ -1,13 +1,23 @@
 """A new frame of every live sensor, against encoding the whole window again."""
 
+import shutil
 import time
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
+import torch
 
+from actionmae.inference.export import export_model, write_config
 from actionmae.inference.stream import StreamPredictor
+from actionmae.inference.stream_model import StreamModel
+from actionmae.inference.stream_onnx import OnnxStreamModel
 from actionmae.inference.stream_torch import TorchStreamModel
+from actionmae.nn.checkpoint import save_model
+from actionmae.nn.classifier import MultiModalClassifier
 from benchmarks.result import Result
-from benchmarks.setup import NAMES, Sizes, make_model
+from benchmarks.setup import NAMES, Sizes, make_model, make_small_model
 from benchmarks.timing import interleave
 
 WINDOW, FPS = 2.0, 30
@@ -46,38 +56,65 @@ class Rig:
 
 
 def run(sizes: Sizes, device: str) -> Result:
-    """Time one step of a stream with a full window, features kept and not."""
-    model = make_model(sizes, sizes.encoders[0], device=device)
+    """Time one step of a stream with a full window, features kept and not, in PyTorch and as an export."""
+    rows: list[tuple[str, ...]] = []
+    seconds: dict[str, list[float]] = {}
+    for encoder, model in (
+        (sizes.encoders[0], make_model(sizes, sizes.encoders[0], device=device)),
+        ("grid_cnn", make_small_model(sizes, device=device)),
+    ):
+        pixels = model.modalities[0].shape[-1]
+        with TemporaryDirectory() as place:
+            kinds: dict[str, tuple[StreamModel, StreamModel]] = {"PyTorch": (TorchStreamModel(model), _Anew(model))}
+            if device == "cpu":
+                kinds["ONNX Runtime"] = _exported(model, Path(place))
+            for by, (kept, anew) in kinds.items():
+                speed, times = _compare(kept, anew, pixels, sizes.rounds, device)
+                rows.append((f"{encoder}, {pixels}²", by, *speed))
+                seconds |= {f"{encoder}, {by}, {case}": values for case, values in times.items()}
+    return Result(
+        title="A new frame of every sensor in a stream",
+        about=(
+            f"{'+'.join(NAMES)}, a window of {sizes.frames} frames per sensor. One step is a new frame of each sensor "
+            "and the answer; features are kept, or the window is encoded again."
+        ),
+        columns=("encoder", "run by", "features kept, ms", "window anew ÷ kept", "kept, p99 ms", "frames/s of each"),
+        rows=rows,
+        seconds=seconds,
+    )
+
+
+def _compare(
+    kept: StreamModel, anew: StreamModel, pixels: int, rounds: int, device: str
+) -> tuple[tuple[str, ...], dict[str, list[float]]]:
     rigs = {
-        name: Rig(StreamPredictor(kind(model), window_seconds=WINDOW), sizes.pixels)
-        for name, kind in (("kept", TorchStreamModel), ("anew", _Anew))
+        name: Rig(StreamPredictor(model, window_seconds=WINDOW), pixels)
+        for name, model in (("kept", kept), ("anew", anew))
     }
     for _ in range(round(WINDOW * FPS)):
         for rig in rigs.values():
             rig.push()
-    times = interleave({name: rig.step for name, rig in rigs.items()}, rounds=sizes.rounds, device=device)
+    times = interleave({name: rig.step for name, rig in rigs.items()}, rounds=rounds, device=device)
     lags = []
-    for _ in range(20 * sizes.rounds):
+    for _ in range(20 * rounds):
         start = time.perf_counter()
         rigs["kept"].step()
         lags.append(time.perf_counter() - start)
     p50, p99 = np.percentile(lags, (50, 99))
-    return Result(
-        title="A new frame of every sensor in a stream",
-        about=(
-            f"{'+'.join(NAMES)}, {sizes.encoders[0]}, a window of {sizes.frames} frames of {sizes.pixels}² per sensor. "
-            "One step is a new frame of each sensor and the answer; features are kept, or the window is encoded again."
-        ),
-        columns=("features kept, s", "window anew ÷ kept", "kept, p50 ms", "p99 ms", "frames/s of each sensor"),
-        rows=[
-            (
-                str(times.of("kept")),
-                str(times.ratio("anew", "kept")),
-                f"{1000 * p50:.1f}",
-                f"{1000 * p99:.1f}",
-                f"{1 / p50:.1f}",
-            )
-        ],
-        seconds=times.seconds | {"lag": lags},
-        figures={"p50": float(p50), "p99": float(p99)},
+    cells = (
+        str(times.of("kept", scale=1000)),
+        str(times.ratio("anew", "kept")),
+        f"{1000 * p99:.1f}",
+        f"{1 / p50:.1f}",
     )
+    return cells, times.seconds | {"lag": lags}
+
+
+def _exported(model: MultiModalClassifier, place: Path) -> tuple[StreamModel, StreamModel]:
+    """An export with its encoders' halves, and without."""
+    threads = torch.get_num_threads()
+    config = export_model(save_model(model, place / "model"), place / "kept")
+    shutil.copytree(place / "kept", place / "anew")
+    whole = {part: file for part, file in config.graphs.items() if " " not in part}
+    write_config(place / "anew", replace(config, graphs=whole))
+    return OnnxStreamModel(place / "kept", threads=threads), OnnxStreamModel(place / "anew", threads=threads)

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 from actionmae.core.tensors import ClipBatch
 from actionmae.data.manifest import ClipRow
 from actionmae.evaluation.table import RobustnessTable
+from actionmae.inference.evaluate import write_scores
 from actionmae.inference.export import write_config
 from actionmae.inference.onnx_model import FRAME, ExportConfig, OnnxModel, StoredClips, read_export
 from actionmae.inference.scoring import ClipScorer
@@ -29,7 +30,8 @@ _SUFFIX = ".int8.onnx"
 def add_int8(folder: Path, model: SavedModel, train: Sequence[ClipRow], test: Sequence[ClipRow]) -> ExportConfig:
     """Add encoders with 8-bit convolutions to an export; both kinds are scored, and the card says the difference.
 
-    Weights are quantised for each channel, activations by the range that they have on the training clips.
+    Weights are quantised for each channel, activations by the range that they have on the training clips. The folders
+    `evaluation/float` and `evaluation/int8` hold what `write_scores` writes of both, so that a report can compare them.
 
     Args:
         folder: What `export_model` wrote.
@@ -60,7 +62,7 @@ def add_int8(folder: Path, model: SavedModel, train: Sequence[ClipRow], test: Se
     if not files:
         raise ValueError("no encoder with a convolution has a training clip: 8 bits would change nothing")
     write_config(folder, replace(config, int8=files))
-    before, after = (_score(OnnxModel(folder, int8=int8), model, test) for int8 in (False, True))
+    before, after = (_score(folder, kind, model, test) for kind in ("float", "int8"))
     top1 = {row.subset: [row.top1, after[row.subset].top1] for row in before.rows if row.top1 is not None}
     config = replace(config, int8=files, int8_top1=json.loads(json.dumps(top1)))
     write_config(folder, config)
@@ -107,10 +109,11 @@ class OnnxClassifier:
         return torch.from_numpy(self._model.complete(tokens.numpy(), filled.numpy())[0])
 
 
-def _score(exported: OnnxModel, model: SavedModel, rows: Sequence[ClipRow]) -> RobustnessTable:
+def _score(folder: Path, kind: Literal["float", "int8"], model: SavedModel, rows: Sequence[ClipRow]) -> RobustnessTable:
+    exported = OnnxClassifier(OnnxModel(folder, int8=kind == "int8"))
     batches = ClipScorer(rows, model).stored_batches(model)
-    scores = score_subsets(OnnxClassifier(exported), batches, classes=model.classes, subsets=model.supported_subsets)
-    return RobustnessTable.from_scores(scores)
+    scores = score_subsets(exported, batches, classes=model.classes, subsets=model.supported_subsets)
+    return write_scores(scores, folder / "evaluation" / kind, facts={"model": str(folder), "graphs": kind})
 
 
 def _has_convolution(path: Path) -> bool:
@@ -152,5 +155,6 @@ def _section(config: ExportConfig, clips: int) -> str:
     )
     return (
         f"\n## What 8-bit convolutions cost\n\nTop-1 in percent on {clips} test clips; {', '.join(config.int8)} have "
-        f"8-bit convolutions.\n\n| sensors | float | 8 bits | difference |\n| --- | --: | --: | --: |\n{rows}\n"
+        "8-bit convolutions. The complete tables are in `evaluation/float` and `evaluation/int8`.\n\n"
+        f"| sensors | float | 8 bits | difference |\n| --- | --: | --: | --: |\n{rows}\n"
     )

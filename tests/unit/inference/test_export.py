@@ -122,7 +122,7 @@ def test_late_fusion_is_exported_and_the_page_runs(
     np.save(tmp_path / "inertial.npy", recordings("inertial")["inertial"])
     monkeypatch.chdir(tmp_path)
     page = (ROOT / "docs/how_to/export.md").read_text()
-    (command,), (code,) = (re.findall(rf"```{word}\n(.*?)```", page, re.DOTALL) for word in ("bash", "python"))
+    (command, _), (code,) = (re.findall(rf"```{word}\n(.*?)```", page, re.DOTALL) for word in ("bash", "python"))
     verb, *words = command.split()
     assert verb == "actionmae"
     assert main(words) == 0

@@ -1,5 +1,6 @@
 """8-bit convolutions are added to an export, used when asked for, and scored on every subset."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,13 @@ from actionmae.inference.onnx_model import read_export
 from actionmae.inference.onnx_predictor import OnnxPredictor
 from actionmae.nn import ClassifierConfig, build_classifier
 from actionmae.nn.checkpoint import load_model, save_model
+from actionmae.report.runs import load_run
 from helpers.tiny_recordings import CLASSES, MODALITIES, write_recordings
 
 
-def test_int8_is_scored_and_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_int8_is_scored_and_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     torch.manual_seed(0)
     config = ClassifierConfig(embed_dim=16, num_heads=2, mlp_dim=24, time_depth=1, fusion="sum")
     model = build_classifier(ModalitySet(MODALITIES), classes=CLASSES, config=config)
@@ -35,6 +39,15 @@ def test_int8_is_scored_and_used(tmp_path: Path, capsys: pytest.CaptureFixture[s
     printed = capsys.readouterr().out
     assert f"  A: {written.int8_top1['A'][1]:.1f} ({written.int8_top1['A'][0]:.1f})" in printed
     assert "| A+X |" in (rig / "README.md").read_text().partition("What 8-bit convolutions cost")[2]
+    tables = {kind: load_run(rig / "evaluation" / kind, name=kind).table for kind in ("float", "int8")}
+    assert {row.subset: [row.top1, tables["int8"][row.subset].top1] for row in tables["float"].rows} == {
+        name: list(each) for name, each in written.int8_top1.items()
+    }
+    page = (Path(__file__).parents[3] / "docs/how_to/export.md").read_text()
+    (_, report) = re.findall(r"```bash\nactionmae (.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    assert main(report.split()) == 0
+    assert "## 8-bit" in (tmp_path / "int8.md").read_text()
     clip = {"inertial": np.load(read_manifest(manifest).rows[1].files["inertial"].path)}
     plain = OnnxPredictor.load(rig).predict(top=3, **clip)
     eight = OnnxPredictor.load(rig, int8=True).predict(top=3, **clip)
