@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -109,7 +109,7 @@ class OnnxClassifier:
         return torch.from_numpy(self._model.complete(tokens.numpy(), filled.numpy())[0])
 
 
-def _score(folder: Path, kind: Literal["float", "int8"], model: SavedModel, rows: Sequence[ClipRow]) -> RobustnessTable:
+def _score(folder: Path, kind: str, model: SavedModel, rows: Sequence[ClipRow]) -> RobustnessTable:
     exported = OnnxClassifier(OnnxModel(folder, int8=kind == "int8"))
     batches = ClipScorer(rows, model).stored_batches(model)
     scores = score_subsets(exported, batches, classes=model.classes, subsets=model.supported_subsets)
