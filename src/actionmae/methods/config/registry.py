@@ -8,7 +8,12 @@ from actionmae.core.choices import did_you_mean
 from actionmae.methods.config.base import MethodConfig
 from actionmae.methods.config.imagination import MMINConfig, SMILConfig
 from actionmae.methods.config.pairs import ADMDConfig, HallucinationConfig, ModalityDistillationConfig
-from actionmae.methods.config.streams import DMCLConfig, GraphDistillationConfig, SimMLMConfig
+from actionmae.methods.config.streams import (
+    CrossPredictionConfig,
+    DMCLConfig,
+    GraphDistillationConfig,
+    SimMLMConfig,
+)
 from actionmae.methods.config.subsets import (
     MissingTokensConfig,
     MMParetoConfig,
@@ -21,6 +26,7 @@ METHODS: dict[str, tuple[type[MethodConfig], str]] = {
     "plain": (PlainConfig, "actionmae.methods.supervised:Supervised"),
     "modality_dropout": (ModalityDropoutConfig, "actionmae.methods.supervised:Supervised"),
     "action_mae": (ActionMAEConfig, "actionmae.methods.supervised:Supervised"),
+    "cross_prediction": (CrossPredictionConfig, "actionmae.methods.cross_prediction:CrossPrediction"),
     "dmcl": (DMCLConfig, "actionmae.methods.dmcl:DMCL"),
     "graph_distillation": (GraphDistillationConfig, "actionmae.methods.graph_distillation:GraphDistillation"),
     "hallucination": (HallucinationConfig, "actionmae.methods.hallucination:Hallucination"),

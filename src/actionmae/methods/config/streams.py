@@ -56,3 +56,15 @@ class SimMLMConfig(DroppingConfig):
     name: str = "simmlm"
     rank_weight: float = 1.0
     experts_fraction: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossPredictionConfig(MethodConfig):
+    """Streams whose frame features also tell what the other sensors see; their logits are added.
+
+    Attributes:
+        prediction_weight: Of the error of what a stream tells of the others, beside its cross-entropy.
+    """
+
+    name: str = "cross_prediction"
+    prediction_weight: float = 2.0

@@ -1,0 +1,142 @@
+"""Cross prediction: one stream for each modality, whose frame features also tell what every other sensor sees.
+
+Not in the paper. ActionMAE (§3) rebuilds the *token* of a lost modality for a fusion to read; a token is one vector a
+clip, and a few hundred clips teach it little. Here every *frame* of a clip is a target, and what is rebuilt is thrown
+away: the encoder that had to tell from depth alone where the joints are, and how the wrist turns, has learnt what the
+other sensors know before one of them is lost. Related: what is there while training only is a privileged target
+(Hoffman et al. 2016; Garcia et al. 2018), but of the input, not of another network's features, and without stages.
+
+At test time the streams' logits are added, which is late fusion: the sum of log-probabilities up to a constant. A
+single stream's prediction is its own, and the cost is that of the specialists.
+
+Legend: B batch, M modality, T frame, C embed_dim, D numbers of a coarse frame.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from actionmae.core.modality import ModalitySet, ModalitySpec
+from actionmae.core.tensors import ClipBatch
+from actionmae.methods.base import Draws, Method, StepOutput
+from actionmae.methods.coarse_frames import coarse_frames, coarse_size, resampled, standardised
+from actionmae.methods.config.streams import CrossPredictionConfig
+from actionmae.methods.shared import own_model
+from actionmae.nn.classifier import MultiModalClassifier
+from actionmae.nn.config import ClassifierConfig
+from actionmae.nn.fusion import SumFusion
+from actionmae.nn.losses import token_classification_loss
+
+
+class CrossPrediction(Method):
+    """Streams that predict each other's frames, and whose logits are added; universal: yes.
+
+    Args:
+        model: With fusion "sum".
+        config: The weight of the prediction.
+    """
+
+    model: MultiModalClassifier
+    config: CrossPredictionConfig
+
+    def __init__(self, *, model: MultiModalClassifier, config: CrossPredictionConfig) -> None:
+        super().__init__(model=model, config=config)
+        specs, dim = list(model.modalities), model.config.embed_dim
+        self.predictors = nn.ModuleDict(
+            {
+                _pair(source, target): nn.Sequential(
+                    nn.Linear(dim, dim), nn.GELU(), nn.Linear(dim, coarse_size(target))
+                )
+                for source in specs
+                for target in specs
+                if source is not target
+            }
+        )
+
+    @classmethod
+    def build(
+        cls, config: CrossPredictionConfig, *, modalities: ModalitySet, classes: Sequence[str], model: ClassifierConfig
+    ) -> "CrossPrediction":
+        """One encoder and head for each modality, and the predictors, which only training needs.
+
+        Raises:
+            ValueError: If `model` asks for parts that would not be trained.
+        """
+        network = own_model(config.name, modalities=modalities, classes=classes, model=model, fusion="sum")
+        return cls(model=network, config=config)
+
+    def step(self, batch: ClipBatch, draws: Draws, *, stage: str = "train", group: str = "all") -> StepOutput:
+        """Cross-entropy of every stream, and the error of what it tells of the others."""
+        fusion = self.model.fusion
+        assert isinstance(fusion, SumFusion)
+        features = self.model.encode_frames(batch)
+        tokens = self.model.encode_time(features, batch)
+        logits = fusion.by_slot(tokens, batch.available)
+        errors = self.prediction_errors(features, batch)
+        smoothing = self.config.label_smoothing
+        losses = {
+            "cls": token_classification_loss(logits, batch.labels, batch.available, label_smoothing=smoothing),
+            "prediction": self.config.prediction_weight * self._mean(errors),
+        }
+        logs = {f"unexplained/{pair}": error.detach() for pair, error in errors.items()}
+        return StepOutput(losses=losses, logs=logs)
+
+    def prediction_errors(self, features: Mapping[str, Tensor], batch: ClipBatch) -> dict[str, Float[Tensor, ""]]:
+        """By "source->target", the mean square error over the frames that both have; 1 = no better than the mean.
+
+        Args:
+            features: Of `MultiModalClassifier.encode_frames`.
+            batch: The clips behind them.
+        """
+        specs = [spec for spec in self.model.modalities if spec.name in features]
+        targets = {spec.name: self._target(spec, batch) for spec in specs}
+        errors = {}
+        for source in specs:
+            seen, have = self._spread(source, features[source.name], batch)
+            for target in specs:
+                if target is source:
+                    continue
+                wanted, there = resampled(*targets[target.name], seen.shape[1])
+                both = have & there
+                if bool(both.any()):
+                    told = self.predictors[_pair(source, target)](seen[both])
+                    errors[f"{source.name}->{target.name}"] = (told - wanted[both]).square().mean()
+        return errors
+
+    def _mean(self, errors: Mapping[str, Tensor]) -> Tensor:
+        """Over the targets of each stream, then over all streams, as the cross-entropy is."""
+        if not errors:
+            return next(self.model.parameters()).new_zeros(())
+        sources = {pair.split("->")[0] for pair in errors}
+        each = [torch.stack([e for pair, e in errors.items() if pair.split("->")[0] == s]).mean() for s in sources]
+        return torch.stack(each).sum() / len(self.model.modalities)
+
+    def _target(self, spec: ModalitySpec, batch: ClipBatch) -> tuple[Float[Tensor, "B T D"], Bool[Tensor, "B T"]]:
+        clip = batch.clips[spec.name]
+        have = self._frames(spec, batch, clip.shape[1])
+        return standardised(coarse_frames(spec, clip), have), have
+
+    def _spread(
+        self, spec: ModalitySpec, features: Float[Tensor, "R T C"], batch: ClipBatch
+    ) -> tuple[Float[Tensor, "B T C"], Bool[Tensor, "B T"]]:
+        """Features in the rows of the batch, and which of them exist."""
+        rows = batch.available[:, self.model.modalities.index(spec.name)]
+        whole_clip = features.shape[1] == 1
+        have = rows[:, None] if whole_clip else self._frames(spec, batch, features.shape[1])
+        spread = features.new_zeros(len(batch), *features.shape[1:])
+        return spread.index_copy(0, rows.nonzero().flatten(), features), have
+
+    def _frames(self, spec: ModalitySpec, batch: ClipBatch, num_frames: int) -> Bool[Tensor, "B T"]:
+        """Which frames exist; of joints, those in which somebody is seen."""
+        have = batch.available[:, self.model.modalities.index(spec.name)][:, None].expand(-1, num_frames)
+        if spec.name in batch.frame_available:
+            have = have & batch.frame_available[spec.name]
+        if spec.name in batch.person_available:
+            have = have & batch.person_available[spec.name].any(dim=2)
+        return have
+
+
+def _pair(source: ModalitySpec, target: ModalitySpec) -> str:
+    return f"{source.name}>{target.name}"
