@@ -18,6 +18,7 @@ from actionmae.training.train import train
 from helpers.tiny_recordings import MODALITIES, write_recordings
 
 NAMES = (
+    "cross_prediction",
     "dmcl",
     "graph_distillation",
     "smil",
