@@ -2,9 +2,10 @@
 
 Not in the paper. ActionMAE (§3) rebuilds the *token* of a lost modality for a fusion to read; a token is one vector a
 clip, and a few hundred clips teach it little. Here every *frame* of a clip is a target, and what is rebuilt is thrown
-away: the encoder that had to tell from depth alone where the joints are, and how the wrist turns, has learnt what the
-other sensors know before one of them is lost. Related: what is there while training only is a privileged target
-(Hoffman et al. 2016; Garcia et al. 2018), but of the input, not of another network's features, and without stages.
+away: an encoder that had to tell from depth alone where the joints are, and how the wrist turns, has learnt what the
+other sensors know before one of them is lost. Related: the other sensors are privileged information, as for Hoffman et
+al. (2016) and Garcia et al. (2018), but what is imitated is their input, not another network's features, and there are
+no stages.
 
 At test time the streams' logits are added, which is late fusion: the sum of log-probabilities up to a constant. A
 single stream's prediction is its own, and the cost is that of the specialists.
@@ -74,17 +75,20 @@ class CrossPrediction(Method):
         features = self.model.encode_frames(batch)
         tokens = self.model.encode_time(features, batch)
         logits = fusion.by_slot(tokens, batch.available)
-        errors = self.prediction_errors(features, batch)
+        errors = by_source(self.prediction_errors(features, batch))
         smoothing = self.config.label_smoothing
+        untold = tokens.new_zeros(())
         losses = {
             "cls": token_classification_loss(logits, batch.labels, batch.available, label_smoothing=smoothing),
-            "prediction": self.config.prediction_weight * self._mean(errors),
+            "prediction": self.config.prediction_weight * torch.stack([*errors.values()] or [untold]).mean(),
         }
-        logs = {f"unexplained/{pair}": error.detach() for pair, error in errors.items()}
+        logs = {f"unexplained_by/{source}": error.detach() for source, error in errors.items()}
         return StepOutput(losses=losses, logs=logs)
 
-    def prediction_errors(self, features: Mapping[str, Tensor], batch: ClipBatch) -> dict[str, Float[Tensor, ""]]:
-        """By "source->target", the mean square error over the frames that both have; 1 = no better than the mean.
+    def prediction_errors(
+        self, features: Mapping[str, Tensor], batch: ClipBatch
+    ) -> dict[tuple[str, str], Float[Tensor, ""]]:
+        """By (source, target), the mean square error over the frames that both have; 1 = no better than the mean.
 
         Args:
             features: Of `MultiModalClassifier.encode_frames`.
@@ -95,23 +99,13 @@ class CrossPrediction(Method):
         errors = {}
         for source in specs:
             seen, have = self._spread(source, features[source.name], batch)
-            for target in specs:
-                if target is source:
-                    continue
+            for target in (spec for spec in specs if spec is not source):
                 wanted, there = resampled(*targets[target.name], seen.shape[1])
                 both = have & there
                 if bool(both.any()):
                     told = self.predictors[_pair(source, target)](seen[both])
-                    errors[f"{source.name}->{target.name}"] = (told - wanted[both]).square().mean()
+                    errors[source.name, target.name] = (told - wanted[both]).square().mean()
         return errors
-
-    def _mean(self, errors: Mapping[str, Tensor]) -> Tensor:
-        """Over the targets of each stream, then over all streams, as the cross-entropy is."""
-        if not errors:
-            return next(self.model.parameters()).new_zeros(())
-        sources = {pair.split("->")[0] for pair in errors}
-        each = [torch.stack([e for pair, e in errors.items() if pair.split("->")[0] == s]).mean() for s in sources]
-        return torch.stack(each).sum() / len(self.model.modalities)
 
     def _target(self, spec: ModalitySpec, batch: ClipBatch) -> tuple[Float[Tensor, "B T D"], Bool[Tensor, "B T"]]:
         clip = batch.clips[spec.name]
@@ -136,6 +130,14 @@ class CrossPrediction(Method):
         if spec.name in batch.person_available:
             have = have & batch.person_available[spec.name].any(dim=2)
         return have
+
+
+def by_source(errors: Mapping[tuple[str, str], Tensor]) -> dict[str, Float[Tensor, ""]]:
+    """The mean over the targets of each stream."""
+    every: dict[str, list[Tensor]] = {}
+    for (source, _), error in errors.items():
+        every.setdefault(source, []).append(error)
+    return {source: torch.stack(each).mean() for source, each in every.items()}
 
 
 def _pair(source: ModalitySpec, target: ModalitySpec) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from actionmae.core.devices import check_device
 from actionmae.core.settings_files import find_settings, load_settings
 from actionmae.core.yaml_files import read_yaml
-from actionmae.methods.config import ActionMAEConfig, MethodConfig, config_class
+from actionmae.methods.config import DEFAULT, MethodConfig, config_class, method_config
 from actionmae.nn.config import ClassifierConfig
 from actionmae.training.config import DataConfig, OptimConfig
 from actionmae.training.engine import EngineConfig
@@ -41,7 +41,7 @@ class TrainSettings:
 
     data: DataConfig
     model: ClassifierConfig = field(default_factory=ClassifierConfig)
-    method: MethodConfig = field(default_factory=ActionMAEConfig)
+    method: MethodConfig = field(default_factory=lambda: method_config({}))
     optim: OptimConfig = field(default_factory=OptimConfig)
     device: str = "auto"
     num_devices: int = 1
@@ -98,7 +98,7 @@ class TrainSettings:
 def method_of(content: Any) -> str:
     """The method that the content of a settings file names; it decides which switches there are."""
     method = content.get("method") if isinstance(content, dict) else None
-    return str(method.get("name", ActionMAEConfig.name)) if isinstance(method, dict) else ActionMAEConfig.name
+    return str(method.get("name", DEFAULT)) if isinstance(method, dict) else DEFAULT
 
 
 def flat(settings: Any, name: str = "") -> dict[str, Any]:
