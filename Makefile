@@ -80,7 +80,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$$uv pip install --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-UTD_CELLS := depth skeleton inertial sum concat transformer modality_dropout action_mae \
+UTD_CELLS := cross_prediction depth skeleton inertial sum concat transformer modality_dropout action_mae \
 	modality_dropout_token_heads action_mae_token_heads
 
 utd-mhad: $(INSTALLED) ## Train and join every UTD-MHAD cell, three seeds; goes on where it stopped (data/utd-person must be prepared)

@@ -9,8 +9,11 @@ import pytest
 import torch
 
 from actionmae.core.modality import ModalitySet, registry
+from actionmae.data.manifest import read_manifest
+from actionmae.data.prepare.run import prepare
 from actionmae.data.prepare.video_writer import write_color_video
 from actionmae.nn.checkpoint import save_model
+from helpers.raw_layouts import RAW
 from helpers.tiny_models import KINDS, tiny_classifier
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -55,3 +58,16 @@ def test_own_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert "3 clips of fall, wave, 2 of them for training" in out
     assert re.search(r"^rgb: \(2, 8, 3, 269, 269\) torch.uint8, 1 clips have it$", out, re.M)
     assert re.search(r"^inertial: \(2, 8, 6, 32\) torch.float32, 2 clips have it$", out, re.M)
+
+
+def test_six_sensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = prepare("utd_mhad", RAW["utd_mhad"](tmp_path / "raw"), tmp_path / "prepared").manifest
+    out = run("six_sensors.py", monkeypatch, capsys, whole, "--out", tmp_path / "parts")
+    manifest = read_manifest(tmp_path / "parts/manifest.csv")
+    assert f"{len(read_manifest(whole).rows)} clips of 6 sensors" in out
+    parts = ModalitySet(manifest.modalities, known=manifest.specs)
+    names = ["trunk", "left_arm", "right_arm", "legs", "acceleration", "turn_rate"]
+    assert list(parts.names) == names
+    joints, signal = (np.load(tmp_path / f"parts/{name}/{manifest.rows[0].sample}.npy") for name in names[3:5])
+    assert joints.shape[1:] == parts["legs"].shape
+    assert signal.shape[1] == 3
