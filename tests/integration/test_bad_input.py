@@ -97,6 +97,7 @@ def fitting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     settings = {
         "data": {"manifest": "", "modalities": [KINDS[2]], "batch_size": 24},
         "model": {**WIDTH, "fusion_depth": 1, "action_mae": True},
+        "method": {"name": "action_mae"},
         "optim": {"epochs": 1},
         "device": "cpu",
         "engine": {"progress": False, "threads": 1},

@@ -38,6 +38,7 @@ def config(tmp_path_factory: pytest.TempPathFactory, manifest: Path) -> Path:
     path = tmp_path_factory.mktemp("config") / "tiny.yaml"
     settings = {"data": {"manifest": str(manifest), "modalities": list(MODALITIES), "batch_size": 8}}
     settings |= {"model": yaml.safe_load(f"{{{TINY}}}"), "optim": {"lr": 0.01, "epochs": 2}}
+    settings |= {"method": {"name": "action_mae"}}
     settings |= {"device": "cpu", "engine": {"progress": False, "threads": 1}}
     path.write_text(yaml.safe_dump(settings))
     return path
@@ -88,7 +89,7 @@ def test_one_word_chooses_settings_for_small_data(manifest: Path, tmp_path: Path
     assert main([*words, *method, "--device", "cpu"]) == 0
     settings = TrainSettings.from_yaml(tmp_path / "run" / "config.yaml")
     assert (settings.model.embed_dim, settings.optim.schedule) == (128, "cosine")
-    assert settings.method.name == ("plain" if method else "action_mae")
+    assert settings.method.name == ("plain" if method else "cross_prediction")
 
 
 def test_evaluate_prints_and_writes_the_table(

@@ -114,6 +114,7 @@ def test_models_are_trained_scored_and_used(
     config = {
         "data": {"manifest": str(folder / "manifest.csv"), "modalities": modalities, "batch_size": 4},
         "model": model | {"mae_depth": 1},
+        "method": {"name": "action_mae"},
         "optim": {"epochs": 1},
         "device": "cpu",
         "engine": {"progress": False, "threads": 1},

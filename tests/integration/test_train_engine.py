@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from actionmae.methods import PlainConfig, Supervised
+from actionmae.methods.config import ActionMAEConfig
 from actionmae.nn import build_classifier
 from actionmae.nn.config import ClassifierConfig
 from actionmae.training.engine import EngineConfig
@@ -44,7 +45,10 @@ def engine(**changes: object) -> EngineConfig:
 
 def test_it_learns(data: DataConfig, tmp_path: Path) -> None:
     optim = OptimConfig(lr=1e-2, epochs=12, schedule="cosine", clip_norm=1.0)
-    train(tmp_path / "run", TrainSettings(data=data, model=TINY, optim=optim, device="cpu", engine=engine()))
+    train(
+        tmp_path / "run",
+        TrainSettings(data=data, model=TINY, method=ActionMAEConfig(), optim=optim, device="cpu", engine=engine()),
+    )
     top1 = {
         row["subset"]: row["top1"] for row in json.loads((tmp_path / "run" / "robustness.json").read_text())["rows"]
     }
@@ -56,7 +60,13 @@ def test_bf16_and_best_epoch(data: DataConfig, tmp_path: Path) -> None:
     model = train(
         tmp_path / "run",
         TrainSettings(
-            data=data, model=TINY, optim=optim, device="cpu", engine=engine(precision="bf16-mixed"), select="val"
+            data=data,
+            model=TINY,
+            method=ActionMAEConfig(),
+            optim=optim,
+            device="cpu",
+            engine=engine(precision="bf16-mixed"),
+            select="val",
         ),
     )
     assert (model / "model.safetensors").is_file()
@@ -67,7 +77,13 @@ def test_without_scoring_the_test_clips_stay_unseen(data: DataConfig, tmp_path: 
     model = train(
         tmp_path / "run",
         TrainSettings(
-            data=data, model=TINY, optim=OptimConfig(epochs=1), device="cpu", engine=engine(save_every=5), score=False
+            data=data,
+            model=TINY,
+            method=ActionMAEConfig(),
+            optim=OptimConfig(epochs=1),
+            device="cpu",
+            engine=engine(save_every=5),
+            score=False,
         ),
     )
     assert not (tmp_path / "run" / "scores.npz").exists()
@@ -79,7 +95,14 @@ def test_divergence_is_one_sentence(data: DataConfig, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"the loss of epoch \d is nan: training diverged; lower optim.lr"):
         train(
             tmp_path / "run",
-            TrainSettings(data=data, model=TINY, optim=OptimConfig(lr=1e30, epochs=5), device="cpu", engine=engine()),
+            TrainSettings(
+                data=data,
+                model=TINY,
+                method=ActionMAEConfig(),
+                optim=OptimConfig(lr=1e30, epochs=5),
+                device="cpu",
+                engine=engine(),
+            ),
         )
 
 
@@ -91,7 +114,10 @@ def test_an_interruption_arrives(data: DataConfig, tmp_path: Path, monkeypatch: 
     handler = signal.getsignal(signal.SIGINT)
     try:
         with pytest.raises(KeyboardInterrupt):
-            train(tmp_path / "run", TrainSettings(data=data, model=TINY, device="cpu", engine=engine()))
+            train(
+                tmp_path / "run",
+                TrainSettings(data=data, model=TINY, method=ActionMAEConfig(), device="cpu", engine=engine()),
+            )
     finally:
         signal.signal(signal.SIGINT, handler)  # Lightning ignores further ones
     assert not (tmp_path / "run" / "model").exists()
@@ -103,7 +129,9 @@ def test_a_machine_without_the_device_is_one_sentence(data: DataConfig, tmp_path
     with pytest.raises(ValueError, match=r"this machine cannot train like this \(.*\): choose another device"):
         train(
             tmp_path / "run",
-            TrainSettings(data=data, model=TINY, device="cuda", engine=EngineConfig(progress=False)),
+            TrainSettings(
+                data=data, model=TINY, method=ActionMAEConfig(), device="cuda", engine=EngineConfig(progress=False)
+            ),
         )
 
 
@@ -121,7 +149,13 @@ def test_fine_tuning_from_specialists_is_written_down(data: DataConfig, tmp_path
     model = train(
         tmp_path / "run",
         TrainSettings(
-            data=data, model=TINY, optim=OptimConfig(epochs=1), device="cpu", engine=engine(), init=tuple(specialists)
+            data=data,
+            model=TINY,
+            method=ActionMAEConfig(),
+            optim=OptimConfig(epochs=1),
+            device="cpu",
+            engine=engine(),
+            init=tuple(specialists),
         ),
     )
     done = json.loads((model / "config.json").read_text())["provenance"]["initialised"]

@@ -84,6 +84,7 @@ def test_scores_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> None
         TrainSettings(
             data=DataConfig(manifest=manifest, modalities=MODALITIES, batch_size=8),
             model=TINY,
+            method=ActionMAEConfig(),
             optim=OptimConfig(lr=1e-2, epochs=2),
             device="cpu",
             engine=EngineConfig(progress=False, threads=1),
@@ -121,6 +122,7 @@ def test_sync_batchnorm_is_refused_where_a_process_may_lack_a_modality(tmp_path:
             TrainSettings(
                 data=DataConfig(manifest=manifest, modalities=MODALITIES),
                 model=TINY,
+                method=ActionMAEConfig(),
                 num_devices=2,
                 engine=EngineConfig(sync_batchnorm=True),
             ),

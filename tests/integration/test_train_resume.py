@@ -95,6 +95,7 @@ def test_another_seed_gives_other_weights(tmp_path: Path) -> None:
             TrainSettings(
                 data=DataConfig(manifest=manifest, modalities=MODALITIES),
                 model=TINY,
+                method=ActionMAEConfig(),
                 optim=OptimConfig(epochs=1),
                 device="cpu",
                 engine=EngineConfig(progress=False, seed=seed, threads=1),
@@ -275,6 +276,7 @@ def test_resume_with_other_settings_is_refused(tmp_path: Path) -> None:
             TrainSettings(
                 data=DataConfig(manifest=manifest, modalities=MODALITIES, batch_size=5, cache=True),
                 model=TINY,
+                method=ActionMAEConfig(),
                 optim=OptimConfig(epochs=2, schedule="linear", step_epochs=3),
             ),
             resume=True,

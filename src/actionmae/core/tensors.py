@@ -116,7 +116,8 @@ class ClassifierOutput:
     Attributes:
         logits: [B, num_classes].
         tokens: [B, M, C] tokens as encoded (z^m); the slots of modalities that do not exist are zero.
-        reconstructed: [B, M, C] the decoder's output at every slot (ẑ^m), or None without ActionMAE.
+        reconstructed: [B, M, C] the decoder's output at every slot (ẑ^m); None without ActionMAE, and where no clip of
+            the batch misses anything.
         visible: [B, M] which tokens ActionMAE (or the fusion) was given.
     """
 
