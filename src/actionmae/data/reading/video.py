@@ -54,7 +54,7 @@ class VideoReader:
 
     Attributes:
         num_frames: Frames in the file, at least 1.
-        fps: Frames per second, or None if the file does not say.
+        fps: Frames per second, on average if the file names none; None if it does not say when its frames were, either.
         size: Height and width in pixels, as stored; a video with a rotation mark gives rotated frames.
         direct: True where any frame is read alone, without reading the others.
 
@@ -150,9 +150,11 @@ class VideoReader:
     def _scan(self, container: av.container.InputContainer, stream: Any) -> None:
         """Count the packets; refuse a file that stops long before its header says."""
         self.num_frames, end, corrupt, self._all_keys = 0, 0, False, True
+        shown: list[int] = []  # when, in the stream's time base
         for packet in container.demux(stream):
             if packet.size:
                 self.num_frames += 1
+                shown += [] if packet.pts is None else [packet.pts]
                 end = max(end, (packet.pts or 0) + (packet.duration or 0))
                 corrupt |= packet.is_corrupt
                 self._all_keys &= packet.is_keyframe
@@ -161,6 +163,8 @@ class VideoReader:
             not stream.frames and len(container.streams) == 1 and container.duration
         ):  # Matroska only says how long it is
             claimed, found = container.duration / av.time_base, end * float(stream.time_base)
+        if self.fps is None and len(shown) > 1 and max(shown) > min(shown):  # what a browser records names no rate
+            self.fps = (len(shown) - 1) / float((max(shown) - min(shown)) * stream.time_base)
         if self.num_frames == 0:
             raise ValueError(f"video {self._path} has no frames: record or convert it again")
         if corrupt or found < _TRUNCATED_BELOW * claimed:
