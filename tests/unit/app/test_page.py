@@ -169,7 +169,7 @@ def test_a_webcam_records(page: Any) -> None:
     page.wait_for_function("document.querySelector('video')?.readyState === 4")
     record = page.get_by_role("button", name="start recording")  # Gradio calls it so while it records, too
     record.click()
-    page.wait_for_timeout(4000)
+    page.wait_for_timeout(6000)
     record.click()
     page.get_by_role("group", name="rgb", exact=True).get_by_role("link").first.wait_for()
     play_and_see(page, "R")
@@ -205,7 +205,7 @@ def test_twenty_people_at_once_each_get_their_own_answer(served: str, rig: Path)
     switches = [word for _ in range(3) for word in ("on", 0, 3)]
 
     def ask(sample: str) -> dict[str, float]:
-        person = client.Client(served, verbose=False)
+        person = client.Client(served, verbose=False, httpx_kwargs={"timeout": 120})
         _, _, label, *_ = person.predict(sample, 0, None, None, None, *switches, api_name="/play")
         return {each["label"]: each["confidence"] for each in label["confidences"]}
 

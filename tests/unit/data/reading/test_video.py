@@ -289,3 +289,19 @@ def test_a_video_that_is_to_be_shown_turned_is_read_turned(
     path.write_bytes(data)
     read = VideoReader(path, "color").read([0, 2])
     np.testing.assert_allclose(read[1].astype(int), np.rot90(image, turns), atol=40)
+
+
+def test_a_video_without_a_rate_has_that_of_its_frames(tmp_path: Path) -> None:
+    """As a browser records a webcam: frames with times, and no rate."""
+    with av.open(str(tmp_path / "named.webm"), "w") as container:
+        stream = container.add_stream("libvpx", rate=1000)
+        stream.width = stream.height = 32
+        for time in (0, 31, 70, 190, 400, 410, 800, 1200):  # milliseconds
+            frame = av.VideoFrame.from_ndarray(np.full((32, 32, 3), time % 256, np.uint8), format="rgb24")
+            frame.pts = time
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    before, rate, after = (tmp_path / "named.webm").read_bytes().partition(b"\x23\xe3\x83\x83")
+    assert rate
+    (tmp_path / "clip.webm").write_bytes(before + b"\xec\x85" + bytes(5) + after[3:])  # a void in its place
+    assert VideoReader(tmp_path / "clip.webm", "color").fps == pytest.approx(7 / 1.2)
