@@ -66,8 +66,7 @@ class Cell:
     @property
     def missing(self) -> tuple[Path, ...]:
         """The sources that do not exist."""
-        # Path.exists raises where a name is too long.
-        return tuple(path for path in self.sources if not os.path.exists(path))  # noqa: PTH110
+        return tuple(path for path in self.sources if not os.path.exists(path))  # noqa: PTH110  # Path's raises for long names
 
     @property
     def folder(self) -> Path:

@@ -13,6 +13,7 @@ from actionmae.data.manifest import ClipRow, read_manifest
 from actionmae.data.prepare.run import prepare
 from actionmae.data.splits import split_manifest
 from actionmae.data.transforms.config import AugmentConfig
+from actionmae.evaluation.grids import percent
 from actionmae.evaluation.table import RobustnessTable
 from actionmae.inference.predictor import Predictor
 from actionmae.methods import ActionMAEConfig, MethodConfig, PlainConfig
@@ -145,7 +146,7 @@ def _table(run: Path) -> RobustnessTable:
 
 
 def _verdict(tables: dict[str, RobustnessTable]) -> str:
-    means = ", ".join(f"{title} {table.mean_incomplete_top1 or 0:.1f} %" for title, table in tables.items())
+    means = ", ".join(f"{title} {percent(table.mean_incomplete_top1)} %" for title, table in tables.items())
     return f"\nMean top-1 with sensors missing: {means}\n"
 
 

@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from actionmae.core.subsets import all_subsets, format_subset, parse_subset
 from actionmae.evaluation.compare import bootstrap_top1
@@ -98,14 +99,11 @@ def _figures(table: str, label: str, model: str, models: Models) -> Iterator[tup
         remark = models.cells.notes(recipe) if recipe in table_data()["recipes"] else ""
         if recipe == CHANCE:
             models.cells.modalities(train)
-            value = 100 / len(models.cells.clips.classes)
-            measured = lambda column: "0.0" if "Δ" in column else f"{value:.1f}"  # noqa: E731
+            measured = partial(_chance, len(models.cells.clips.classes))
         else:
             runs = models.scores(model)
             tables = [RobustnessTable.from_scores(scores) for scores in runs]
-            measured = lambda column: (  # noqa: E731
-                _gain(table, label, runs, models) if column == "gain" else _spread(column, runs, tables, models.cells)
-            )
+            measured = partial(_measured, table, label, runs, tables, models)
             done = f"{len(runs)} of {models.seeds} seeds" if runs else "not trained yet"
             remark = "; ".join(text for text in (remark, done if len(runs) < models.seeds else "") if text)
     except NotRunError as error:
@@ -129,6 +127,23 @@ def _columns(table: str, label: str, train: str, protocol: str) -> Iterator[tupl
         yield from ((column, f"{value:.1f}") for column, value in own.items())
     else:
         yield from ((column, "") for column in ([train] if table == "1i" else [*_all(train), "Δ̄"]))
+
+
+def _chance(num_classes: int, column: str) -> str:
+    return "0.0" if "Δ" in column else f"{100 / num_classes:.1f}"
+
+
+def _measured(
+    table: str,
+    label: str,
+    runs: Sequence[SubsetScores],
+    tables: Sequence[RobustnessTable],
+    models: Models,
+    column: str,
+) -> str:
+    if column == "gain":
+        return _gain(table, label, runs, models)
+    return _spread(column, runs, tables, models.cells)
 
 
 def _all(train: str) -> list[str]:

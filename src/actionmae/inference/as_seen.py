@@ -98,8 +98,8 @@ class _Noting:
             self.asked = np.array(indices, dtype=np.int64)
             return indices
 
-        reader.read = lambda indices: read(noted(indices))  # type: ignore[method-assign]
-        reader.images = lambda indices: images(noted(indices))  # type: ignore[method-assign]
+        reader.read = lambda indices: read(noted(indices))  # type: ignore[method-assign]  # of this one reader
+        reader.images = lambda indices: images(noted(indices))  # type: ignore[method-assign]  # of this one reader
 
 
 def _seen(

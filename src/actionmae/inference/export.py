@@ -93,9 +93,9 @@ def require_export_packages() -> None:
         ImportError: Naming the first that lacks.
     """
     try:
-        import onnx  # noqa: F401
-        import onnxruntime  # noqa: F401
-        import onnxscript  # noqa: F401
+        import onnx  # noqa: F401  # whether they are there is all that is asked
+        import onnxruntime  # noqa: F401  # likewise
+        import onnxscript  # noqa: F401  # likewise
     except ImportError as error:
         raise ImportError(f"export needs {error.name}: pip install 'actionmae[export]'") from error
 

@@ -40,7 +40,7 @@ class Cascade(nn.Module):
 class CascadedAutoencoder(Cascade):
     """`Cascade` over the visible tokens, with zeros in the places of the others. See it for the arguments."""
 
-    def forward(self, tokens: Float[Tensor, "B M C"], visible: Bool[Tensor, "B M"]) -> Float[Tensor, "B M C"]:  # type: ignore[override]
+    def forward(self, tokens: Float[Tensor, "B M C"], visible: Bool[Tensor, "B M"]) -> Float[Tensor, "B M C"]:  # type: ignore[override]  # a mask more
         """An estimate of every slot's token."""
         return super().forward(torch.where(visible[:, :, None], tokens, 0.0))
 

@@ -22,15 +22,11 @@ from actionmae.nn import (  # noqa: F401  (they register themselves)
 )
 from actionmae.nn.action_mae import ActionMAE
 from actionmae.nn.architectures import SavedModel
+from actionmae.nn.classifier_parts import classifier_parts
 from actionmae.nn.completion import build_completion
 from actionmae.nn.config import ClassifierConfig
-from actionmae.nn.fusion import ConcatFusion, SumFusion, TransformerFusion, logits_by_slot
-from actionmae.nn.modality_encoder import (
-    ModalityEncoder,
-    build_modality_encoder,
-    encoder_parts,
-    token_head_part,
-)
+from actionmae.nn.fusion import logits_by_slot
+from actionmae.nn.modality_encoder import ModalityEncoder, build_modality_encoder
 from actionmae.nn.parts import Part
 from actionmae.nn.registry import find_fusion
 
@@ -177,7 +173,7 @@ class MultiModalClassifier(SavedModel):
     def parts(self) -> list[Part]:
         """What can move into another model, see `transfer`."""
         keys = self.state_dict().keys()
-        parts = [*self._modality_parts(), *self._shared_parts()]
+        parts = classifier_parts(self.modalities, self.classes, self.config, self.fusion)
         return [part for part in parts if any(key.startswith(part.prefix) for key in keys)]
 
     def to_config(self) -> dict[str, Any]:
@@ -199,26 +195,6 @@ class MultiModalClassifier(SavedModel):
     ) -> "MultiModalClassifier":
         """The untrained model that `to_config` describes."""
         return assemble(modalities, classes, ClassifierConfig.from_dict(config))
-
-    def _modality_parts(self) -> list[Part]:
-        parts = []
-        for slot, spec in enumerate(self.modalities):
-            parts += encoder_parts(spec, self.config, f"encoders.{slot}.")
-            parts.append(token_head_part(spec, self.config, self.classes, f"token_heads.{slot}."))
-        return parts
-
-    def _shared_parts(self) -> list[Part]:
-        config, names, classes = self.config, self.modalities.names, {"classes": list(self.classes)}
-        mae: dict[str, Any] = {"mae_depth": config.mae_depth, "num_memory_tokens": config.num_memory_tokens}
-        mae |= {"mae_positions": config.mae_positions, "modalities": list(names)}
-        action_mae = Part(role="ActionMAE", prefix="action_mae.", settings={**config.layer_settings(), **mae})
-        completion = {"embed_dim": config.embed_dim, "completion": config.completion, "modalities": list(names)}
-        fillers = [action_mae, Part(role="completion", prefix="completion.", settings=completion)]
-        if isinstance(self.fusion, SumFusion | ConcatFusion | TransformerFusion):
-            layers = {**config.layer_settings(), "fusion_depth": config.fusion_depth}
-            return [*fillers, *self.fusion.parts(names, layers, classes)]
-        whole = {"fusion": config.fusion, "modalities": list(names)}
-        return [*fillers, Part(role="fusion", prefix="fusion.", settings=whole, only_for=classes)]
 
     def _complete(
         self, tokens: Float[Tensor, "B M C"], visible: Bool[Tensor, "B M"]

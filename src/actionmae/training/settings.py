@@ -10,7 +10,7 @@ from typing import Any, Literal
 from actionmae.core.devices import check_device
 from actionmae.core.settings_files import find_settings, load_settings
 from actionmae.core.yaml_files import read_yaml
-from actionmae.methods.config import DEFAULT, MethodConfig, config_class, method_config
+from actionmae.methods.config import DEFAULT_METHOD, MethodConfig, config_class, method_config
 from actionmae.nn.config import ClassifierConfig
 from actionmae.training.config import DataConfig, OptimConfig
 from actionmae.training.engine import EngineConfig
@@ -98,7 +98,7 @@ class TrainSettings:
 def method_of(content: Any) -> str:
     """The method that the content of a settings file names; it decides which switches there are."""
     method = content.get("method") if isinstance(content, dict) else None
-    return str(method.get("name", DEFAULT)) if isinstance(method, dict) else DEFAULT
+    return str(method.get("name", DEFAULT_METHOD)) if isinstance(method, dict) else DEFAULT_METHOD
 
 
 def flat(settings: Any, name: str = "") -> dict[str, Any]:

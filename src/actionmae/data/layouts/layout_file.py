@@ -42,7 +42,7 @@ def import_layout(path: Path) -> ModuleType:
             f"layout {path} has no {', '.join(lacking)}: a layout has CLASSES, PROTOCOLS and index(root), {_HELP}"
         )
     _check(path, module)
-    module.index = _checked(path, module.index, tuple(module.CLASSES))  # type: ignore[attr-defined]
+    module.index = _checked(path, module.index, tuple(module.CLASSES))  # type: ignore[attr-defined]  # a module's own names
     return module
 
 

@@ -44,7 +44,7 @@ def read_mat(path: Path) -> NDArray[Any]:
         ) from error
 
 
-class _Refused(Exception):  # noqa: N818
+class _Refused(Exception):  # noqa: N818  # no error to whoever sees it: it never leaves this file
     """A file that can be read, but not used; becomes a ValueError with the file's name."""
 
 

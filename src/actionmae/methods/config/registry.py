@@ -44,7 +44,7 @@ METHODS: dict[str, tuple[type[MethodConfig], str]] = {
     "mmpareto": (MMParetoConfig, "actionmae.methods.mmpareto:MMPareto"),
 }
 """By name: the configuration's class, and "module:Class" of what trains."""
-DEFAULT = CrossPredictionConfig.name
+DEFAULT_METHOD = CrossPredictionConfig.name
 """The best one measured (docs/research.md); the recipes of the paper name theirs."""
 
 
@@ -81,7 +81,7 @@ def method_config(fields: Mapping[str, Any]) -> MethodConfig:
     Raises:
         ValueError: If the method or a field is unknown, or a value is out of range.
     """
-    method = str(fields.get("name", DEFAULT))
+    method = str(fields.get("name", DEFAULT_METHOD))
     chosen = config_class(method)
     known = [each.name for each in dataclasses.fields(chosen)]
     for name in fields:
