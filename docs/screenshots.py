@@ -15,7 +15,8 @@ from playwright.sync_api import Page, sync_playwright
 DEMO = Path(sys.argv[1] if len(sys.argv) > 1 else "runs/demo")
 PICTURES = Path(__file__).parent / "pictures"
 ADDRESS = "http://127.0.0.1:7866/"
-WIDTHS = {"": (1280, 1500), "-phone": (390, 1700)}
+SCREENS = {"desk": (1280, 1500, "light"), "phone": (390, 1700, "dark")}
+"""Width and height in pixels, and the colour scheme."""
 
 
 def show_app(page: Page) -> None:
@@ -26,8 +27,7 @@ def show_app(page: Page) -> None:
     page.get_by_label("number input for depth: from second").fill("0.5")
     page.get_by_role("button", name="Play", exact=True).click()
     page.get_by_text("Expected accuracy").nth(1).wait_for()
-    page.locator("canvas, svg.marks").nth(1).wait_for()
-    page.wait_for_timeout(2000)  # the curves grow
+    page.wait_for_timeout(1000)  # the bars grow
     page.mouse.move(0, 0)
 
 
@@ -38,9 +38,10 @@ def show_report(page: Page) -> None:
 
 @contextmanager
 def served() -> Iterator[None]:
-    """The page, with both models of the demo."""
-    command = [sys.executable, "-m", "actionmae.cli", "app", DEMO / "fusion/model", DEMO / "actionmae/model"]
-    command += ["--manifest", DEMO / "prepared/manifest.csv", "--port", "7866"]
+    """The page, with two models of the demo."""
+    models = [str(DEMO / name / "model") for name in ("fusion", "cross_prediction")]
+    command = [sys.executable, "-m", "actionmae.cli", "app", *models]
+    command += ["--manifest", str(DEMO / "prepared/manifest.csv"), "--port", "7866"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -52,19 +53,18 @@ def served() -> Iterator[None]:
 
 
 def take(shows: dict[str, Callable[[Page], None]]) -> None:
-    """One picture of each, for light and dark, wide and on a phone."""
+    """One picture of each on a desk in light, and on a phone in dark; of the app the whole page."""
     PICTURES.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        for width, (across, down) in WIDTHS.items():
-            for scheme in ("light", "dark"):
-                page = browser.new_page(viewport={"width": across, "height": down}, color_scheme=scheme)
-                page.set_default_timeout(120_000)
-                for name, show in shows.items():
-                    show(page)
-                    picture = Image.open(io.BytesIO(page.screenshot()))
-                    picture.save(PICTURES / f"{name}-{scheme}{width}.webp", quality=80, method=6)
-                page.close()
+        for screen, (across, down, scheme) in SCREENS.items():
+            page = browser.new_page(viewport={"width": across, "height": down}, color_scheme=scheme)
+            page.set_default_timeout(120_000)
+            for name, show in shows.items():
+                show(page)
+                picture = Image.open(io.BytesIO(page.screenshot(full_page=name == "app")))
+                picture.save(PICTURES / f"{name}-{screen}.webp", quality=80, method=6)
+            page.close()
         browser.close()
 
 

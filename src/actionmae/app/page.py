@@ -2,6 +2,7 @@
 
 import html
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,23 @@ from actionmae.core.modality import ModalitySpec
 from actionmae.data.cell import Cell
 from actionmae.data.manifest import Manifest
 from actionmae.inference.what_if import Switch, Trace, states_of
+from actionmae.report.curves import curves_html
 
 UPLOAD = "your own recordings"
 
 
-def build_page(gradio: Any, shown: Sequence[Shown], manifest: Manifest | None, *, kept_seconds: int) -> Any:
-    """The widgets, and what each of them asks for; not yet served. Uploads are deleted after `kept_seconds`."""
+def build_page(
+    gradio: Any, shown: Sequence[Shown], manifest: Manifest | None, *, kept_seconds: int, answering: threading.Lock
+) -> Any:
+    """The widgets, and what each of them asks for; not yet served.
+
+    Args:
+        gradio: The library.
+        shown: The models.
+        manifest: Of the clips to choose from.
+        kept_seconds: Uploads are deleted when they are older.
+        answering: Held while a click is answered.
+    """
     specs = all_modalities(shown)
     clips = usable_clips(manifest, shown) if manifest else {}
     with gradio.Blocks(title="actionmae", delete_cache=(60, kept_seconds), analytics_enabled=False) as page:
@@ -50,16 +62,15 @@ def build_page(gradio: Any, shown: Sequence[Shown], manifest: Manifest | None, *
                     gradio.Markdown(f"## {html.escape(each.name)}")
                     answers += [
                         gradio.Label(label="Answer at the end"),
-                        gradio.LinePlot(
-                            x="seconds", y="probability", color="class", y_lim=[0, 1], label="Probability over time"
-                        ),
+                        gradio.HTML(elem_classes="curves"),
                         gradio.HTML(label="Sensors", elem_classes="sensors"),
                     ]
 
         def run(*given: Any) -> list[Any]:
             paths = given[2 : 2 + len(files)]
             try:
-                scene = _ask(given, specs, clips, shown)
+                with answering:
+                    scene = _ask(given, specs, clips, shown)
             except (ValueError, OSError) as error:
                 return [_alert([str(error)], paths), None, *[None] * len(answers)]
             told = [f"{name} is not used: {reason}" for name, reason in scene.broken.items()]
@@ -132,8 +143,6 @@ def _without_folders(sentence: str, paths: Sequence[str | None]) -> str:
 
 
 def _outputs(scene: Scene, shown: Sequence[Shown], paths: Sequence[str | None]) -> list[Any]:
-    import pandas
-
     found: list[Any] = []
     for each, traced in zip(shown, scene.traces, strict=True):
         if isinstance(traced, str):
@@ -143,7 +152,7 @@ def _outputs(scene: Scene, shown: Sequence[Shown], paths: Sequence[str | None]) 
         points = chances(traced, each.predictor.model.classes)
         found += [
             dict(zip(said.classes, said.probabilities, strict=True)),
-            pandas.DataFrame(points, columns=["seconds", "class", "probability"]),
+            curves_html(points, title="Probability (percent) over time (seconds)"),
             sensors_table(each, traced),
         ]
     return found

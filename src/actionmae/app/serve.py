@@ -1,6 +1,7 @@
 """Serve the page on this machine, with limits, until it is interrupted; nothing that was uploaded is left behind."""
 
 import gc
+import logging
 import os
 import tempfile
 import threading
@@ -50,7 +51,9 @@ def serve(
         gradio = _gradio()
         from starlette.middleware import Middleware  # Gradio brings it
 
-        page = build_page(gradio, shown, read_manifest(manifest) if manifest else None, kept_seconds=KEPT_SECONDS)
+        answering = threading.Lock()
+        clips = read_manifest(manifest) if manifest else None
+        page = build_page(gradio, shown, clips, kept_seconds=KEPT_SECONDS, answering=answering)
         limit = Middleware(UploadLimit, folder=place, megabytes=max_megabytes, most=UPLOADS)
         _, address, _ = page.queue(max_size=WAITING, default_concurrency_limit=1).launch(
             server_name=host,
@@ -67,7 +70,18 @@ def serve(
         )
         gc.freeze()  # else Python would look through all that Gradio and torch hold before it ends, for seconds
         ready(address)
-        threading.Event().wait()
+        try:
+            threading.Event().wait()
+        finally:
+            _close(page, answering)
+
+
+def _close(page: Any, answering: threading.Lock) -> None:
+    """End the server before its folder is removed and Python ends; nothing is computed or written afterwards."""
+    page.server.force_exit = True  # browsers that are still open are not waited for,
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # nor told of, with a traceback for each
+    page.close(verbose=False)
+    answering.acquire(timeout=10)  # for good: clicks that still wait are not answered
 
 
 @contextmanager

@@ -176,12 +176,11 @@ def _trace(
         return str(error)
 
 
-def chances(traced: Trace, classes: Sequence[str], top: int = 4) -> list[tuple[float, str, float]]:
-    """Points of the curves: (seconds, class, probability) of the classes that are most probable at any moment."""
+def chances(traced: Trace, classes: Sequence[str], top: int = 4) -> dict[str, list[tuple[float, float]]]:
+    """The classes that are most probable at any moment, each with its points (seconds, percent)."""
     peaks = np.max([moment.probabilities for moment in traced.moments], axis=0)
     best = np.argsort(-peaks, kind="stable")[:top].tolist()
-    return [
-        (round(moment.time, 3), classes[index], float(moment.probabilities[index]))
+    return {
+        classes[index]: [(moment.time, 100 * float(moment.probabilities[index])) for moment in traced.moments]
         for index in best
-        for moment in traced.moments
-    ]
+    }

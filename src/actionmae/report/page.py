@@ -91,7 +91,7 @@ def templates() -> jinja2.Environment:
         "colour": lambda slot: f"s{slot % figures.COLOURS}",
         # The rest of the width holds the number behind the longest bar.
         "across": lambda value, top: f"{84 * min(max(value / top, 0), 1):.2f}%",
-        "along": lambda value, ticks: f"{7 + 90 * (value - ticks[0]) / max(ticks[-1] - ticks[0], 1):.2f}%",
+        "along": lambda value, ticks: f"{7 + 90 * (value - ticks[0]) / ((ticks[-1] - ticks[0]) or 1):.2f}%",
         "shorten": lambda name: name if len(name) <= 22 else name[:21] + "…",
         "letters": _letters,
     }

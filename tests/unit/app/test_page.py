@@ -118,6 +118,31 @@ def test_choose_a_clip_and_switch_a_sensor_off(page: Any) -> None:
     page.get_by_role("alert").get_by_text("nothing is chosen: choose a clip, or upload").wait_for()
 
 
+def test_the_curves_follow_every_change(page: Any) -> None:
+    play_and_see(page, "A+X")
+    seen = [curves_end(page)]
+    for state, left in (("off", "A"), ("on", "A+X")):
+        page.get_by_label("sound is").click()
+        page.get_by_role("option", name=state, exact=True).click()
+        page.get_by_text(f"Expected accuracy from {left}:").nth(1).wait_for()
+        seen.append(curves_end(page))
+    assert seen[0] == seen[2] != seen[1]
+
+
+def curves_end(page: Any) -> list[dict[str, str]]:
+    """Percent of each class at the end of each model's curves, which must be what its answer says."""
+    found = []
+    for at in range(2):
+        tips = page.locator(".curves svg").nth(at).locator("title").all_text_contents()
+        points = [re.fullmatch(r"(.*) (\d+) % at ([\d.]+) s", tip).groups() for tip in tips]
+        last = max(float(seconds) for _, _, seconds in points)
+        found.append({name: share for name, share, seconds in points if float(seconds) == last})
+        answer = page.locator(".container", has=page.get_by_test_id("label-output-value")).nth(at)
+        bars = answer.locator("meter").evaluate_all("bars => bars.map(bar => [bar.ariaLabel, bar.value])")
+        assert found[-1] == {name: f"{100 * value:.0f}" for name, value in bars}
+    return found
+
+
 def test_two_models_are_side_by_side_and_class_names_are_text(page: Any) -> None:
     play_and_see(page, "A+X")
     boxes = [page.get_by_role("heading", name=name, exact=True).bounding_box() for name in ("mine", "other")]

@@ -38,8 +38,10 @@ def test_two_models_see_one_clip(folder: Path) -> None:
     assert both.subset == "X"
     assert alone == "no sensor is left that the model can answer from: switch one on"
     points = chances(both, shown[0].predictor.model.classes)
-    assert {name for _, name, _ in points} <= set(shown[0].predictor.model.classes)
-    assert all(0 <= probability <= 1 for _, _, probability in points)
+    assert set(points) == set(shown[0].predictor.model.classes)
+    for at, moment in enumerate(both.moments):
+        assert sum(curve[at][1] for curve in points.values()) == pytest.approx(100)
+        assert {curve[at][0] for curve in points.values()} == {moment.time}
 
 
 def test_a_broken_upload_is_told_and_the_rest_is_used(folder: Path, tmp_path: Path) -> None:
