@@ -27,6 +27,8 @@ def show_app(page: Page) -> None:
     page.get_by_label("number input for depth: from second").fill("0.5")
     page.get_by_role("button", name="Play", exact=True).click()
     page.get_by_text("Expected accuracy").nth(1).wait_for()
+    page.wait_for_timeout(1000)  # until the last change is asked for
+    page.wait_for_function("!document.body.innerText.includes('processing |')")
     page.wait_for_timeout(1000)  # the bars grow
     page.mouse.move(0, 0)
 
@@ -53,7 +55,7 @@ def served() -> Iterator[None]:
 
 
 def take(shows: dict[str, Callable[[Page], None]]) -> None:
-    """One picture of each on a desk in light, and on a phone in dark; of the app the whole page."""
+    """One picture of each on a desk in light, and on a phone in dark; the whole page of the app on a desk."""
     PICTURES.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
@@ -62,7 +64,7 @@ def take(shows: dict[str, Callable[[Page], None]]) -> None:
             page.set_default_timeout(120_000)
             for name, show in shows.items():
                 show(page)
-                picture = Image.open(io.BytesIO(page.screenshot(full_page=name == "app")))
+                picture = Image.open(io.BytesIO(page.screenshot(full_page=(name, screen) == ("app", "desk"))))
                 picture.save(PICTURES / f"{name}-{screen}.webp", quality=80, method=6)
             page.close()
         browser.close()

@@ -143,16 +143,20 @@ def _without_folders(sentence: str, paths: Sequence[str | None]) -> str:
 
 
 def _outputs(scene: Scene, shown: Sequence[Shown], paths: Sequence[str | None]) -> list[Any]:
+    curves = [
+        {} if isinstance(traced, str) else chances(traced, each.predictor.model.classes)
+        for each, traced in zip(shown, scene.traces, strict=True)
+    ]
+    slots = {name: slot for slot, name in enumerate(dict.fromkeys(name for points in curves for name in points))}
     found: list[Any] = []
-    for each, traced in zip(shown, scene.traces, strict=True):
+    for each, traced, points in zip(shown, scene.traces, curves, strict=True):
         if isinstance(traced, str):
             found += [None, None, _alert([traced], paths)]
             continue
         said = traced.prediction
-        points = chances(traced, each.predictor.model.classes)
         found += [
             dict(zip(said.classes, said.probabilities, strict=True)),
-            curves_html(points, title="Probability (percent) over time (seconds)"),
+            curves_html(points, title="Probability (percent) over time (seconds)", slots=slots),
             sensors_table(each, traced),
         ]
     return found
@@ -161,6 +165,9 @@ def _outputs(scene: Scene, shown: Sequence[Shown], paths: Sequence[str | None]) 
 def sensors_table(shown: Shown, traced: Trace) -> str:
     """HTML: the accuracy to expect; what each sensor says alone, what is lost without it, how well it is rebuilt."""
     votes = {vote.modality: vote for vote in traced.prediction.votes}
+    heads = ["sensor", "alone says", "lost without it"]
+    if traced.distances:
+        heads.append("recon\u00adstruction error")
     rows = []
     for name in shown.predictor.model.modalities.names:
         vote = votes.get(name)
@@ -168,14 +175,20 @@ def sensors_table(shown: Shown, traced: Trace) -> str:
         if vote is not None and vote.label is not None:
             alone = f"{html.escape(vote.label)} {vote.probability or 0:.0%}"
         lost = "" if vote is None or vote.leave_one_out is None else f"{vote.leave_one_out:+.0%}"
-        distance = f"{traced.distances[name]:.2f}" if name in traced.distances else "—"
-        rows.append(f"<tr><th scope='row'>{name}</th><td>{alone}</td><td>{lost}</td><td>{distance}</td></tr>")
+        cells = [alone, lost]
+        if traced.distances:
+            cells.append(f"{traced.distances[name]:.2f}" if name in traced.distances else "—")
+        rows.append(f"<tr><th scope='row'>{name}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
     top1 = shown.expected.get(traced.subset)
     expected = "unknown: evaluate the model first" if top1 is None else f"{top1:.1f} %"
-    return (
+    columns = "".join(f"<th scope='col'>{head}</th>" for head in heads)
+    table = (
         f"<p>Expected accuracy from {traced.subset}: <strong>{expected}</strong></p>"
-        "<table><thead><tr><th scope='col'>sensor</th><th scope='col'>alone says</th>"
-        "<th scope='col'>lost without it</th><th scope='col'>recon\u00adstruction error</th></tr></thead>"
+        f"<table><thead><tr>{columns}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table>"
-        "<p>Reconstruction error: 1 − cosine between the token as recorded and as rebuilt from the other sensors.</p>"
     )
+    if traced.distances:
+        table += (
+            "<p>Reconstruction error: 1 − cosine between a token as recorded and as rebuilt from other sensors.</p>"
+        )
+    return table

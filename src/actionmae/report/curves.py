@@ -8,18 +8,22 @@ from actionmae.report.figures import Line
 from actionmae.report.page import templates
 
 
-def curves_html(curves: Mapping[str, Sequence[tuple[float, float]]], *, title: str) -> str:
+def curves_html(
+    curves: Mapping[str, Sequence[tuple[float, float]]], *, title: str, slots: Mapping[str, int] | None = None
+) -> str:
     """The title, a legend, and inline SVG without scripts; each point says in words what it is.
 
     Args:
         curves: By name, which may hold anything and is shown as text: points (seconds, percent 0–100), in time.
         title: What is shown, in words.
+        slots: The colour of each name, by its number; None = as they come. Give the same to charts side by side.
     """
-    end = max(seconds for points in curves.values() for seconds, _ in points)
+    slots = slots or {name: slot for slot, name in enumerate(curves)}
     lines = [
-        Line(slot=slot, points=[(at, share, f"{name} {share:.0f} % at {at:.2f} s") for at, share in points])
-        for slot, (name, points) in enumerate(curves.items())
+        Line(slot=slots[name], points=[(at, share, f"{name} {share:.0f} % at {at:.2f} s") for at, share in points])
+        for name, points in curves.items()
     ]
+    end = max(at for points in curves.values() for at, _ in points)
     ticks = [round(float(tick), 2) for tick in np.linspace(0, end, 6)]
-    slots = list(enumerate(curves))
-    return templates().get_template("curves.html").render(slots=slots, lines=lines, title=title, ticks=ticks)
+    legend = [(slots[name], name) for name in curves]
+    return templates().get_template("curves.html").render(legend=legend, lines=lines, title=title, ticks=ticks)

@@ -27,3 +27,10 @@ def test_a_moment_alone_and_names_with_markup() -> None:
     assert "<i>" not in page
     assert "&lt;b&gt;clap&lt;/b&gt; 100 % at 0.00 s" in page
     assert 'cx="7.00%"' in page
+
+
+def test_charts_side_by_side_share_colours() -> None:
+    slots = {"wave": 0, "sit": 1}
+    page = curves_html({"sit": [(1.0, 100.0)]}, title="Chances of another model", slots=slots)
+    assert 'class="s1"' in page
+    assert 'class="s0"' not in page
