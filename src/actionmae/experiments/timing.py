@@ -2,9 +2,12 @@
 
 import csv
 import logging
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 import torch
 
@@ -12,24 +15,26 @@ from actionmae.core.devices import pick_device
 from actionmae.core.seeds import torch_generator
 from actionmae.data.transforms.transform import transform
 from actionmae.experiments.cells import Cell
-from actionmae.methods.base import Draws, build_method
+from actionmae.methods.base import Draws, Stage, build_method
 from actionmae.training.loaders import read_clips, train_loader
 from actionmae.training.optim import build_optimizer
 from actionmae.training.run_folder import RunFolder
 from actionmae.training.settings import TrainSettings
 
+Result = TypeVar("Result")
+
 log = logging.getLogger(__name__)
 
 _SLOW = 10.0
-"""Seconds after which one step is enough."""
+"""Seconds after which a call is timed once."""
 
 
 def remaining_seconds(cells: Sequence[Cell]) -> dict[Cell, float]:
     """Estimates for the cells that are not trained yet; cells that differ in their seed alone are timed once."""
-    found: dict[tuple[str, str | None], float] = {}
+    found: dict[str, float] = {}
     out = {}
     for cell in cells:
-        kind = (cell.folder.name.rpartition("-seed")[0], cell.settings.model.space_encoder)
+        kind = repr(replace(cell.settings, init=(), engine=replace(cell.settings.engine, seed=0)))
         if kind not in found:
             try:
                 found[kind] = _seconds(cell.settings)
@@ -49,43 +54,42 @@ def _seconds(settings: TrainSettings) -> float:
     method = build_method(settings.method, modalities=clips.modalities, classes=clips.classes, model=plain)
     device = pick_device(settings.device)
     method.to(device).train()
-    stages = method.stages(settings.optim.epochs)
-    last = stages[-1]
     optimizer = build_optimizer(method.parameters(), settings.optim, fused=True)
-    start = time.perf_counter()
-    batch = next(iter(train_loader(clips, replace(settings.data, num_workers=0, cache=False), seed=0, epoch=lambda: 0)))
-    reading = time.perf_counter() - start
+    loader = train_loader(clips, replace(settings.data, num_workers=0, cache=False), seed=0, epoch=lambda: 0)
+    batches = iter(loader)
+    reading, batch = _timed(lambda: next(batches), repeats=min(2, len(loader)))
 
-    def step() -> None:
+    def step(stage: Stage) -> None:
         ready = transform(
             batch.to(device), clips.modalities, augment=settings.data.augment, generator=torch_generator(0, "timing")
         )
-        for group in last.groups:
-            losses = method.step(ready, Draws.from_seed(0), stage=last.name, group=group).losses
+        for group in stage.groups:
+            losses = method.step(ready, Draws.from_seed(0), stage=stage.name, group=group).losses
             torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]  # torch's gap
         optimizer.step()
         optimizer.zero_grad()
         if device.type == "cuda":
             torch.cuda.synchronize()
 
-    stepping = _timed(step)
-    batches = -(-len(clips.splits.train) // settings.data.batch_size)
-    tests = len(clips.splits.test) / settings.data.batch_size
+    stages = method.stages(settings.optim.epochs)
+    stepping = [_timed(partial(step, stage))[0] for stage in stages]
     epochs = sum(stage.epochs for stage in stages)
+    steps = sum(stage.epochs * seconds for stage, seconds in zip(stages, stepping, strict=True))
     passes = 1 if settings.data.cache else epochs / max(settings.data.num_workers, 1)
-    return batches * (epochs * stepping + passes * reading) + tests * (stepping / 3 + reading)
+    tests = len(clips.splits.test) / settings.data.batch_size
+    return len(loader) * (steps + passes * reading) + tests * (stepping[-1] / 3 + reading)
 
 
-def _timed(step: Callable[[], None]) -> float:
-    """Seconds of one step: the median of three after a first one, or the first if it is slow."""
+def _timed(call: Callable[[], Result], repeats: int = 4) -> tuple[float, Result]:
+    """Seconds of a call, and its last result: the median of all but the first, or that one if it is slow or alone."""
     times = []
-    for _ in range(4):
+    for _ in range(repeats):
         start = time.perf_counter()
-        step()
+        result = call()
         times.append(time.perf_counter() - start)
         if times[0] > _SLOW:
-            return times[0]
-    return sorted(times[1:])[1]
+            break
+    return statistics.median(times[1:] or times), result
 
 
 def _done_fraction(cell: Cell) -> float:
