@@ -11,6 +11,8 @@ from actionmae.core.tensors import ClipBatch
 from actionmae.experiments import timing
 from actionmae.experiments.cells import Cell, Cells
 from actionmae.experiments.models import Models
+from actionmae.methods.base import StepOutput
+from actionmae.methods.mmin import MMIN
 from actionmae.training.settings import TrainSettings
 
 LETTERS = {"R": "L", "D": "T", "I": "U"}
@@ -45,12 +47,18 @@ def test_cells_that_differ_in_more_than_their_seed_are_timed_apart(
 
 
 def test_every_stage_counts_by_its_epochs(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
-    steps = iter((1.0, 10.0))
+    stepped: list[str] = []
+    step = MMIN.step
+
+    def noted(method: MMIN, *args: Any, stage: str, **rest: Any) -> StepOutput:
+        stepped.append(stage)
+        return step(method, *args, stage=stage, **rest)
 
     def timed(call: Callable[[], Any], repeats: int = 4) -> tuple[float, Any]:
         result = call()
-        return (0.5, result) if isinstance(result, ClipBatch) else (next(steps), result)
+        return (0.5, result) if isinstance(result, ClipBatch) else ({"complete": 1.0, "imagine": 10.0}[stepped[-1]], 0)
 
+    monkeypatch.setattr(MMIN, "step", noted)
     monkeypatch.setattr(timing, "_timed", timed)
     cell, _ = cells_of(models, "mmin R+D+I")
     epochs, batches, test_batches = (1, 1), 24 / 12, 18 / 12
