@@ -283,6 +283,27 @@ for _name, _classes in {"numbers": [1, 2, 3], "null": None, "a text": "abc", "a 
         return w.evaluate()
 
 
+@case(
+    "model of another size", r"describes no model \(model\.embed_dim 1000000000, mlp_dim 24 .* weights: choose smaller"
+)
+def _(w: World) -> list[str]:
+    config = json.loads((w.model / "config.json").read_text())["config"]
+    w.config(config=config | {"embed_dim": 10**9}, signed=True)
+    return w.evaluate()
+
+
+@case("switch that is a word", r"describes no model \(Expected `bool`, got `str` - at `\$\.token_heads`\)")
+def _(w: World) -> list[str]:
+    config = json.loads((w.model / "config.json").read_text())["config"]
+    w.config(config=config | {"token_heads": "no"}, signed=True)
+    return w.evaluate()
+
+
+words(
+    "workers without end", r"num_workers is 1000000: this machine has", lambda w: w.evaluate("--num_workers", "1000000")
+)
+
+
 @case("unknown architecture", r"describes no model \(unknown architecture 'multimodel' \(did you mean 'multimodal'\?\)")
 def _(w: World) -> list[str]:
     w.config(architecture="multimodel", signed=True)

@@ -3,6 +3,8 @@
 import re
 from typing import TYPE_CHECKING
 
+from actionmae.core.process_limit import check_processes
+
 if TYPE_CHECKING:
     import torch
 
@@ -10,7 +12,7 @@ _WORDS = re.compile(r"auto|cpu|cuda(:\d+)?|mps")
 
 
 def check_device(device: str, num_devices: int = 1) -> None:
-    """Refuse a word that names no device, and several processes on a single GPU.
+    """Refuse a word that names no device, several processes on a single GPU, and more than this machine can bear.
 
     Args:
         device: The word.
@@ -23,6 +25,7 @@ def check_device(device: str, num_devices: int = 1) -> None:
         raise ValueError(f"device is {device!r}: choose auto, cpu, cuda, cuda:1 (the second GPU) or mps")
     if num_devices < 1 and num_devices != -1:
         raise ValueError(f"num_devices is {num_devices}: give at least 1, or -1 for all GPUs")
+    check_processes("num_devices", num_devices)
     if num_devices != 1 and ":" in device:
         raise ValueError(f"device is {device} but num_devices is {num_devices}: give cuda, or 1 device")
 

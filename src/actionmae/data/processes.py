@@ -13,6 +13,8 @@ from typing import Literal, TypeVar
 
 import cv2
 
+from actionmae.core.process_limit import check_processes
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -35,7 +37,9 @@ def run_in_processes(
 
     Raises:
         ChildProcessError: If a process was killed or cannot be started.
+        ValueError: If this machine cannot bear so many processes.
     """
+    check_processes("workers", workers)
     if workers == 1:
         for item in items:
             yield item, function(item)

@@ -101,8 +101,7 @@ class ClipPredictor(ABC, Generic[Model]):
         Raises:
             ValueError: If top or batch_size is out of range.
         """
-        if batch_size < 1:
-            raise ValueError(f"batch_size is {batch_size}: give at least 1")
+        _require_count("batch_size", batch_size)
         left = iter(clips)
         while read := [self._try_to_read(name, files) for name, files in islice(left, batch_size)]:
             answers = iter(self._answer([each for each in read if not isinstance(each, Failure)], top=top, why=why))
@@ -124,6 +123,7 @@ class ClipPredictor(ABC, Generic[Model]):
             FileNotFoundError: If a path does not exist.
             ValueError: As `predict`; and if no sensor knows its frames per second, or a number is not above 0.
         """
+        _require_count("batch_size", batch_size)
         readers, unopened = open_recordings("the recording", files, self.model.modalities, all_exist=True)
         left = slide(readers, window=window, stride=stride)
         found: list[tuple[Window, Prediction]] = []
@@ -189,8 +189,7 @@ class ClipPredictor(ABC, Generic[Model]):
         return np.array([[name in sample.clips for name in self.model.modalities.names] for sample in samples])
 
     def _answer(self, read: Sequence[Read], *, top: int, why: bool) -> list[Prediction]:
-        if top < 1:
-            raise ValueError(f"top is {top}: give at least 1")
+        _require_count("top", top)
         if not read:
             return []
         samples = [sample for sample, _ in read]
@@ -214,3 +213,8 @@ class ClipPredictor(ABC, Generic[Model]):
         """Of the classes, calibrated if the model is."""
         logits, _, _ = self.complete(tokens, visible)
         return calibrated_probabilities(self.model, logits, visible)
+
+
+def _require_count(name: str, value: int) -> None:
+    if not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} is {value!r}: give at least 1")

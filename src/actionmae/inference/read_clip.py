@@ -33,9 +33,11 @@ def open_recordings(
 
     Raises:
         FileNotFoundError: If a path, or every path, does not exist.
-        TypeError: If a source is neither a path nor an array.
+        TypeError: If the sources are no mapping, or one is neither a path nor an array.
         ValueError: If a modality is unknown, an array does not fit, or no recording can be opened.
     """
+    if not isinstance(sources, Mapping):
+        raise TypeError(f"{sample} is {type(sources).__name__}: give a mapping of modalities to recordings")
     if not sources:
         raise ValueError(f"{sample} has no recording: give at least one of {', '.join(modalities.names)}")
     readers: dict[str, FrameReader] = {}

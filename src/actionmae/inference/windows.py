@@ -63,7 +63,7 @@ def slide(readers: Mapping[str, FrameReader], *, window: float, stride: float) -
         stride: Seconds from one to the next.
 
     Raises:
-        ValueError: If a number is not above 0, or no sensor knows its time.
+        ValueError: If a number is not above 0, the stride is shorter than half a frame, or no sensor knows its time.
     """
     if not (0 < window < np.inf and 0 < stride < np.inf):
         raise ValueError(f"window is {window} s and stride {stride} s: give numbers above 0")
@@ -71,6 +71,9 @@ def slide(readers: Mapping[str, FrameReader], *, window: float, stride: float) -
     if end - begin <= window:
         yield Window(start=begin, end=end, readers=readers)
         return
+    least = (end - begin) / max(reader.num_frames for reader in readers.values()) / 2
+    if stride < least:
+        raise ValueError(f"stride is {stride} s: give at least {least:.3g} s, half a frame")
     count = 1 + int(np.ceil((end - begin - window) / stride - 1e-9))
     for at in range(count):
         start = min(begin + at * stride, end - window)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from actionmae.core.choices import Positions
 from actionmae.core.tensors import check_visible
 from actionmae.nn.attention import Transformer, sincos_positions
-from actionmae.nn.config import TransformerConfig
+from actionmae.nn.config import TransformerConfig, check_memory
 
 
 class ActionMAEOutput(NamedTuple):
@@ -71,16 +71,9 @@ class ActionMAE(nn.Module):
         final_norm: bool = True,
     ) -> None:
         super().__init__()
-        if num_modalities < 1:
-            raise ValueError(f"num_modalities is {num_modalities}: give at least 1")
-        if num_memory_tokens < 0:
-            raise ValueError(f"num_memory_tokens is {num_memory_tokens}: give 0 (no memory) or more")
-        self.num_modalities = num_modalities
-        self.num_memory_tokens = num_memory_tokens
-        self.memory_token = nn.Parameter(torch.randn(1, num_memory_tokens, embed_dim) * 0.02)
-        self.dummy_token = nn.Parameter(torch.randn(1, 1, embed_dim) * 0.02)
-        slots = torch.tensor([0] * num_memory_tokens + list(range(1, num_modalities + 1)))
-        self.register_buffer("pos", sincos_positions(num_modalities + 1, embed_dim)[slots], persistent=False)
+        if not isinstance(num_modalities, int) or num_modalities < 1:
+            raise ValueError(f"num_modalities is {num_modalities!r}: give at least 1")
+        check_memory(num_memory_tokens)
         config = TransformerConfig(
             dim=embed_dim,
             depth=depth,
@@ -90,6 +83,13 @@ class ActionMAE(nn.Module):
             positions=positions,
             final_norm=final_norm,
         )
+        self.num_modalities = num_modalities
+        self.num_memory_tokens = num_memory_tokens
+        self.embed_dim = embed_dim
+        self.memory_token = nn.Parameter(torch.randn(1, num_memory_tokens, embed_dim) * 0.02)
+        self.dummy_token = nn.Parameter(torch.randn(1, 1, embed_dim) * 0.02)
+        slots = torch.tensor([0] * num_memory_tokens + list(range(1, num_modalities + 1)))
+        self.register_buffer("pos", sincos_positions(num_modalities + 1, embed_dim)[slots], persistent=False)
         self.encoder, self.decoder = Transformer(config), Transformer(config)
 
     def forward(self, tokens: Float[Tensor, "B M C"], visible: Bool[Tensor, "B M"]) -> ActionMAEOutput:
@@ -103,10 +103,11 @@ class ActionMAE(nn.Module):
             Filled tokens and the raw reconstructions.
 
         Raises:
-            ValueError: If nothing is visible in some row (not checked while a graph is traced).
+            TypeError: If one is no such tensor.
+            ValueError: If shapes do not fit, or nothing is visible in some row. (Not checked while a graph is traced.)
         """
         if not torch.compiler.is_compiling():
-            check_visible(visible)
+            self._check(tokens, visible)
         batch = tokens.shape[0]
         memory = self.memory_token.expand(batch, -1, -1)
         mask = torch.cat([visible.new_ones(batch, self.num_memory_tokens), visible], dim=1)  # [B, Q + M]
@@ -116,6 +117,23 @@ class ActionMAE(nn.Module):
         filled = torch.where(visible[:, :, None], tokens, reconstructed)
         return ActionMAEOutput(tokens=filled, reconstructed=reconstructed)
 
+    def _check(self, tokens: object, visible: object) -> None:
+        if not isinstance(tokens, Tensor) or not tokens.is_floating_point():
+            raise TypeError(f"tokens are {_kind(tokens)}: give a tensor of floats")
+        if not isinstance(visible, Tensor) or visible.dtype != torch.bool:
+            raise TypeError(f"visible is {_kind(visible)}: give a tensor of bools, True = may be seen")
+        wanted = (self.num_modalities, self.embed_dim)
+        if tokens.dim() != 3 or tokens.shape[1:] != wanted or visible.shape != tokens.shape[:2]:
+            raise ValueError(
+                f"tokens have shape {tuple(tokens.shape)} and visible {tuple(visible.shape)}: give (B, {wanted[0]}, "
+                f"{wanted[1]}) and (B, {wanted[0]})"
+            )
+        check_visible(visible)
+
     def extra_repr(self) -> str:
         """Shown by print(model)."""
         return f"num_modalities={self.num_modalities}, num_memory_tokens={self.num_memory_tokens}"
+
+
+def _kind(value: object) -> str:
+    return str(value.dtype) if isinstance(value, Tensor) else type(value).__name__

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
+
 from actionmae.core.choices import Norm, Positions, check_choice, did_you_mean
 from actionmae.core.modality import ModalitySpec
 
@@ -12,6 +14,11 @@ FusionInput = Literal["filled", "reconstructed", "missing"]
 ConfigPositions = Literal["input", "attention"]
 Normalization = Literal["weights", "imagenet"]
 TimeEncoder = Literal["transformer", "segments"]
+
+MOST_WEIGHTS = 2**28
+"""In the layers of one transformer; the paper's have 6.3 million."""
+
+MOST_MEMORY_TOKENS = 1000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,6 +61,24 @@ class TransformerConfig:
         if not 0.0 <= self.dropout < 1.0:
             raise ValueError(f"dropout is {self.dropout}: give a probability in [0, 1)")
         check_choice("positions", self.positions, Positions)
+        weights = self.depth * self.dim * (4 * self.dim + 2 * self.mlp_dim)
+        if weights > MOST_WEIGHTS:
+            raise ValueError(
+                f"embed_dim {self.dim}, mlp_dim {self.mlp_dim} and depth {self.depth} make {weights:,} weights: choose "
+                f"smaller ones, a transformer has at most {MOST_WEIGHTS:,}"
+            )
+
+
+def check_memory(num_memory_tokens: int) -> None:
+    """Refuse a number of memory tokens that is out of range.
+
+    Raises:
+        ValueError: If it is no whole number of at least 0, or above `MOST_MEMORY_TOKENS`.
+    """
+    if not isinstance(num_memory_tokens, int) or not 0 <= num_memory_tokens <= MOST_MEMORY_TOKENS:
+        raise ValueError(
+            f"num_memory_tokens is {num_memory_tokens!r}: give 0 (no memory) or more, at most {MOST_MEMORY_TOKENS}"
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -121,14 +146,13 @@ class ClassifierConfig:
         for name in ("time_depth", "fusion_depth", "mae_depth"):
             if getattr(self, name) < 1:
                 raise ValueError(f"model.{name} is {getattr(self, name)}: give at least 1")
-        if self.num_memory_tokens < 0:
-            raise ValueError(f"model.num_memory_tokens is {self.num_memory_tokens}: give 0 (no memory) or more")
         if self.completion and self.action_mae:
             raise ValueError(
                 f"model.action_mae is true and model.completion is {self.completion!r}: one fills missing tokens"
             )
         try:
-            self.transformer(self.time_depth)
+            check_memory(self.num_memory_tokens)
+            self.transformer(max(self.time_depth, self.fusion_depth, self.mae_depth))
         except ValueError as error:
             raise ValueError(f"model.{error}") from None
         choices = {"norm": Norm, "normalization": Normalization}
@@ -187,10 +211,10 @@ class ClassifierConfig:
         """Rebuild from `to_dict`.
 
         Raises:
-            ValueError: If a field is unknown.
+            ValueError: If a field is unknown, of another type or out of range.
         """
         known = {field.name for field in dataclasses.fields(cls)}
         unknown = sorted(set(fields) - known)
         if unknown:
             raise ValueError(f"unknown model field {unknown[0]!r}: known are {', '.join(sorted(known))}")
-        return cls(**fields)
+        return msgspec.convert(dict(fields), cls)

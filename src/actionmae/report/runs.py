@@ -1,5 +1,6 @@
 """The verb report: folders with scores → one page, with sample frames from a manifest."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import GenericAlias
@@ -130,7 +131,7 @@ def _as_bgr(frame: NDArray[Any], spec: ModalitySpec) -> NDArray[np.uint8]:
 
 def _name(item: str) -> tuple[str, Path]:
     name, equals, folder = item.partition("=")
-    return (name, Path(folder)) if equals else (Path(item).resolve().name, Path(item))
+    return (name, Path(folder)) if equals else (Path(os.path.realpath(item)).name, Path(item))
 
 
 def _read(path: Path, form: type[T] | GenericAlias, *, writer: str = "evaluate") -> T | None:

@@ -57,6 +57,7 @@ def test_mps_where_it_is_all_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     ("word", "number", "sentence"),
     [
         ("cpu", 0, "num_devices is 0: give at least 1, or -1 for all GPUs"),
+        ("cpu", 10**6, "num_devices is 1000000: this machine has"),
         ("cuda:1", 2, "device is cuda:1 but num_devices is 2: give cuda, or 1 device"),
     ],
 )

@@ -82,6 +82,33 @@ def test_what_stands_in_yaml_and_is_of_another_type_is_refused(change: dict[str,
         ModalitySet([{"name": "rgb", **change}])
 
 
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"name": None}, "modality field 'name' is None: give a text"),
+        ({"encoder": 5}, "modality field 'encoder' is 5: give a text"),
+        ({"shape": (3, 64.0, 64)}, "modality field 'shape' is (3, 64.0, 64): give whole numbers"),
+        ({"shape": (3, True, 64)}, "modality field 'shape' is (3, True, 64): give whole numbers"),
+        ({"num_frames": float("nan")}, "modality field 'num_frames' is nan: give a whole number"),
+        ({"num_frames": True}, "modality field 'num_frames' is True: give a whole number"),
+        ({"value_range": (1,)}, "modality field 'value_range' is (1,): give two numbers, or null"),
+        ({"value_range": (0, float("inf"))}, "modality field 'value_range' is (0, inf): give two numbers, or null"),
+        ({"fps": 0}, "modality field 'fps' is 0: give a number above 0, or null"),
+        ({"fps": float("nan")}, "modality field 'fps' is nan: give a number above 0, or null"),
+        ({"mirror": "x"}, "modality field 'mirror' is 'x': give lists of whole numbers for permutation"),
+    ],
+)
+def test_the_constructor_refuses_other_types(change: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        with_fields(ModalitySpec(**THERMAL), **change).__post_init__()
+
+
+def test_lists_and_mappings_may_stand_for_tuples_and_mirrors() -> None:
+    spec = with_fields(ModalitySpec(**THERMAL), shape=[3, 64, 64], value_range=[0, 5], mirror={})
+    spec.__post_init__()
+    assert (spec.shape, spec.value_range, spec.mirror) == ((3, 64, 64), (0.0, 5.0), Mirror())
+
+
 def test_a_spec_survives_json() -> None:
     for name in registered():
         spec = resolve(name)

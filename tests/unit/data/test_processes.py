@@ -93,3 +93,8 @@ def test_results_come_in_order_and_closing_stops() -> None:
     results = run_in_processes(abs, [-3, 1, -2], 1)
     assert next(results) == (-3, 3)
     results.close()
+
+
+def test_more_processes_than_the_machine_bears_are_refused() -> None:
+    with pytest.raises(ValueError, match="workers is 1000000: this machine has"):
+        next(run_in_processes(abs, range(10**6), 10**6))

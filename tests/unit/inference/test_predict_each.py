@@ -57,6 +57,8 @@ def test_answers_come_in_order_and_bad_clips_do_not_stop_the_others(folder: Path
         assert "does not exist" in answers[4].broken["sound"]
     with pytest.raises(ValueError, match="batch_size is 0: give at least 1"):
         list(predictor.predict_each(clips, batch_size=0))
+    with pytest.raises(ValueError, match="batch_size is 0: give at least 1"):
+        predictor.predict_windows(rows[0].files, window=0.1, stride=0.1, batch_size=0)
 
 
 def test_one_clip_goes_on_without_its_broken_recording(

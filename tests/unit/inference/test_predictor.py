@@ -1,3 +1,4 @@
+import inspect
 import json
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from actionmae.data.manifest import read_manifest
 from actionmae.data.prepare.video_writer import write_gray_video
 from actionmae.data.reading.readers import open_reader
 from actionmae.inference.predictor import Predictor
+from actionmae.inference.read_clip import open_recordings
 from actionmae.inference.scoring import ClipScorer
 from actionmae.nn import ClassifierConfig
 from actionmae.nn.build import build_classifier
@@ -202,6 +204,8 @@ def test_bad_input_is_refused_in_one_sentence(folder: Path, manifest: Path) -> N
         predictor.predict(soun=sound)
     with pytest.raises(ValueError, match="top is 0: give at least 1"):
         predictor.predict(top=0, sound=sound)
+    with pytest.raises(TypeError, match="clip 0 is NoneType: give a mapping of modalities to recordings"):
+        inspect.unwrap(open_recordings)("clip 0", None, predictor.model.modalities, all_exist=True)
     with pytest.raises(FileNotFoundError, match=r"sound recording nowhere.npy does not exist"):
         predictor.predict(sound="nowhere.npy")
     with pytest.raises(ValueError, match=r"the sound array has shape \(9, 4\): sound needs \(time, 5\)"):

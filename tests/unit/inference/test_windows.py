@@ -74,6 +74,13 @@ def test_lengths_must_be_above_0(window: float, stride: float) -> None:
         list(slide({"fast": numbered(15, 10.0)}, window=window, stride=stride))
 
 
+def test_a_stride_below_half_a_frame_is_refused() -> None:
+    readers = {"fast": numbered(20, 10.0), "slow": numbered(4, 2.0)}
+    assert len(list(slide(readers, window=1.0, stride=0.05))) == 21
+    with pytest.raises(ValueError, match=r"stride is 1e-12 s: give at least 0.05 s, half a frame"):
+        next(slide(readers, window=1.0, stride=1e-12))
+
+
 def test_some_sensor_must_know_its_time() -> None:
     with pytest.raises(ValueError, match=r"none of a, b knows its frames per second: .* as in a.npy@30fps"):
         list(slide({"a": numbered(15, None), "b": numbered(5, None)}, window=1.0, stride=1.0))

@@ -1,6 +1,8 @@
+import inspect
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,6 +11,8 @@ from actionmae.nn.attention import SelfAttention, Transformer, sincos_positions
 from actionmae.nn.config import TransformerConfig
 from actionmae.nn.time_transformer import TimeTransformer
 from helpers.bypass import with_fields
+
+SEEN = torch.ones(2, 3, dtype=torch.bool)
 
 
 def test_an_odd_width_has_no_positions() -> None:
@@ -33,9 +37,37 @@ def test_no_modality_is_refused() -> None:
         ActionMAE(0, 16)
 
 
-def test_a_negative_memory_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"num_memory_tokens is -1: give 0 \(no memory\) or more"):
-        ActionMAE(2, 16, num_memory_tokens=-1)
+@pytest.mark.parametrize("number", [-1, 10**12])
+def test_a_memory_out_of_range_is_refused(number: int) -> None:
+    with pytest.raises(ValueError, match=rf"num_memory_tokens is {number}: give 0 \(no memory\) or more, at most 1000"):
+        ActionMAE(2, 16, num_memory_tokens=number)
+
+
+@pytest.mark.parametrize("width", [-16, 0, 10**9])
+def test_a_width_is_checked_before_memory_is_taken(width: int) -> None:
+    with pytest.raises(ValueError, match=f"embed_dim (is )?{width}"):
+        ActionMAE(2, width, num_heads=2)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "visible", "kind", "sentence"),
+    [
+        (np.zeros((2, 3, 16)), SEEN, TypeError, "tokens are ndarray: give a tensor of floats"),
+        (torch.zeros(2, 3, 16).int(), SEEN, TypeError, "tokens are torch.int32: give a tensor of floats"),
+        (torch.zeros(2, 3, 16), SEEN.float(), TypeError, "visible is torch.float32: give a tensor of bools"),
+        (torch.zeros(2, 3, 16), None, TypeError, "visible is NoneType: give a tensor of bools"),
+        (torch.zeros(2, 4, 16), SEEN, ValueError, "tokens have shape (2, 4, 16) and visible (2, 3): give (B, 3, 16)"),
+        (torch.zeros(2, 3, 8), SEEN, ValueError, "tokens have shape (2, 3, 8)"),
+        (torch.zeros(3, 16), SEEN, ValueError, "tokens have shape (3, 16)"),
+        (torch.zeros(2, 3, 16), SEEN[:1], ValueError, "and visible (1, 3): give (B, 3, 16) and (B, 3)"),
+    ],
+)
+def test_what_does_not_fit_the_plug_in_is_one_sentence(
+    tokens: Any, visible: Any, kind: type[Exception], sentence: str
+) -> None:
+    mae = ActionMAE(3, 16, num_heads=2, mlp_dim=8)
+    with pytest.raises(kind, match=re.escape(sentence)):
+        inspect.unwrap(ActionMAE.forward)(mae, tokens, visible)  # past the tests' own check of shapes
 
 
 @pytest.mark.parametrize(
@@ -50,6 +82,12 @@ def test_a_negative_memory_is_refused() -> None:
         ({"num_heads": 3}, "embed_dim 16 is not divisible by num_heads 3: choose a divisor of 16"),
         ({"mlp_dim": 2.5}, "mlp_dim is 2.5: give a whole number above 0"),
         ({"dropout": float("nan")}, "dropout is nan: give a probability in [0, 1)"),
+        (
+            {"dim": 10**9, "num_heads": 1},
+            "embed_dim 1000000000, mlp_dim 2048 and depth 2 make 8,000,008,192,000,000,000 weights: choose",
+        ),
+        ({"mlp_dim": 10**12}, "a transformer has at most 268,435,456"),
+        ({"depth": 10**9}, "a transformer has at most 268,435,456"),
         ({"positions": "x"}, "positions is 'x': choose input, attention or none"),
     ],
 )

@@ -108,3 +108,9 @@ def test_edited_curves_are_one_sentence(folder: Path, field: str, value: object)
 def test_a_folder_without_scores_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no scores at"):
         load_run(tmp_path, name="a")
+
+
+def test_a_link_to_itself_has_no_scores(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(FileNotFoundError, match=r"no scores at .*loop"):
+        report_runs([str(tmp_path / "loop")], tmp_path / "report.html")

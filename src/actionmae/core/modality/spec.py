@@ -65,7 +65,7 @@ class ModalitySpec:
         mirror: How it is mirrored; None = a clip that has this modality is never flipped.
 
     Raises:
-        ValueError: If a field is out of range or does not fit the kind.
+        ValueError: If a field is of another type (lists may stand for tuples), out of range or does not fit the kind.
     """
 
     name: str
@@ -80,6 +80,8 @@ class ModalitySpec:
     mirror: Mirror | None = None
 
     def __post_init__(self) -> None:
+        for field, value in _coerce(vars(self)).items():
+            object.__setattr__(self, field, value)
         if not self.name.isidentifier():
             raise ValueError(
                 f"modality name {self.name!r} is not an identifier: use letters, digits and '_', as in 'rgb'"
@@ -133,15 +135,17 @@ class ModalitySpec:
         Raises:
             ValueError: If a field is unknown or does not fit.
         """
+        known = [field.name for field in dataclasses.fields(self)]
+        for key in fields:
+            if key not in known:
+                raise ValueError(
+                    f"unknown modality field {key!r}{did_you_mean(key, known)}: known are {', '.join(known)}"
+                )
         return dataclasses.replace(self, **_coerce(fields))
 
 
 def _coerce(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON or YAML values to the spec's own types; unknown fields and values of another type are refused."""
-    known = [field.name for field in dataclasses.fields(ModalitySpec)]
-    for key in fields:
-        if key not in known:
-            raise ValueError(f"unknown modality field {key!r}{did_you_mean(key, known)}: known are {', '.join(known)}")
+    """Values as they come from JSON or YAML to the spec's own types; others are refused."""
     out = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
     for key, value in out.items():
         fits, wanted = _FORMS.get(key, _TEXT)
@@ -158,11 +162,19 @@ def _coerce(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _whole(values: Any) -> bool:
-    return isinstance(values, list | tuple) and all(isinstance(value, int) for value in values)
+    return isinstance(values, list | tuple) and all(_is_whole(value) for value in values)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
 
 
 def _near_far(value: Any) -> bool:
-    return isinstance(value, tuple) and len(value) == 2 and all(isinstance(end, int | float) for end in value)
+    return isinstance(value, tuple) and len(value) == 2 and all(map(_is_finite, value))
 
 
 def _mirror(value: Any) -> bool:
@@ -174,13 +186,13 @@ def _mirror(value: Any) -> bool:
 _TEXT = (lambda value: isinstance(value, str), "a text")
 _FORMS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "shape": (_whole, "whole numbers"),
-    "num_frames": (lambda value: isinstance(value, int), "a whole number"),
+    "num_frames": (_is_whole, "a whole number"),
     "value_range": (
         lambda value: value is None or _near_far(value),
         "two numbers, or null",
     ),
     "fps": (
-        lambda value: value is None or (isinstance(value, int | float) and value > 0),
+        lambda value: value is None or (_is_finite(value) and value > 0),
         "a number above 0, or null",
     ),
     "mirror": (

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from actionmae.core.process_limit import check_processes
 from actionmae.core.tensors import ClipBatch
 from actionmae.data.loading.broken import Broken
 from actionmae.data.loading.collate import ClipSample, collate
@@ -29,10 +30,12 @@ class ClipLoader(DataLoader[Any]):
 
     Raises:
         FileNotFoundError: While iterating, if a recording does not exist.
-        ValueError: While iterating, if a recording cannot be read, or shared memory is too small.
+        ValueError: If this machine cannot bear so many processes; while iterating, if a recording cannot be read, or
+            shared memory is too small.
     """
 
     def __init__(self, clips: ClipDataset, *, num_workers: int, **options: Any) -> None:
+        check_processes("num_workers", num_workers)
         self._clips = clips
         dataset: Dataset[Any] = _Telling(clips) if num_workers > 0 else clips
         super().__init__(dataset, num_workers=num_workers, collate_fn=_collate, **options)

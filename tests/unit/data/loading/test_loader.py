@@ -70,3 +70,8 @@ def test_nothing_is_read_before_the_first_batch_is_asked_for(clips: ClipDataset,
     assert not asked
     assert next(batches).sample_ids == ["clip0", "clip1"]
     assert asked
+
+
+def test_more_workers_than_the_machine_bears_are_refused(clips: ClipDataset) -> None:
+    with pytest.raises(ValueError, match=r"num_workers is 1000000: this machine has \d+ cores, give at most"):
+        ClipLoader(clips, num_workers=10**6)
