@@ -1,6 +1,7 @@
 """The verbs, from the command line's words to files and exit codes."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -150,6 +151,16 @@ def test_embed_writes_tokens(run: Path, manifest: Path, tmp_path: Path) -> None:
         assert (file["tokens"][missing] == 0).all()
         assert (np.abs(file["filled"][missing]).max(axis=1) > 0).all()
         assert len(set(file["sample_ids"])) == 33
+
+
+def test_embed_needs_no_labels_that_the_model_knows(run: Path, manifest: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(manifest.parent, tmp_path / "other") / "manifest.csv"
+    (other.parent / "classes.txt").unlink()
+    other.write_text(manifest.read_text().replace(",wave,", ",unheard of,"))
+    out = tmp_path / "tokens.npz"
+    assert main(["embed", str(run / "model"), str(other), "--out", str(out)]) == 0
+    with np.load(out, allow_pickle=False) as file:
+        assert len(file["tokens"]) == 33
 
 
 BAD = {

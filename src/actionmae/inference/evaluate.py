@@ -4,6 +4,7 @@ import functools
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -158,7 +159,7 @@ def embed_clips(
         progress(0, len(rows))
     columns: dict[str, list[np.ndarray]] = {"tokens": [], "filled": [], "available": []}
     names: list[str] = []
-    clips = _clips(rows, model, config)
+    clips = _clips([replace(row, label="") for row in rows], model, config)  # any label will do
     for batch in clips.batches(model):
         tokens = model.encode(batch)
         filled, _ = model.reconstruct(tokens, batch.available)

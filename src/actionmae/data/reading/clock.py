@@ -51,7 +51,7 @@ def frame_seconds(cell: Cell, num_frames: int, fps: float | None) -> NDArray[np.
     times = table.read([place])[:, 0]
     _check(table, times, num_frames)
     if unit is None:
-        _refuse_other_units(table, times)
+        _refuse_other_units(cell, table, times)
     return times * (unit or 1.0)
 
 
@@ -121,12 +121,12 @@ def _check(table: TextTable, times: NDArray[np.float64], num_frames: int) -> Non
         raise ValueError(f"{table.path} goes back in time after {line} lines: the times must rise")
 
 
-def _refuse_other_units(table: TextTable, times: NDArray[np.float64]) -> None:
+def _refuse_other_units(cell: Cell, table: TextTable, times: NDArray[np.float64]) -> None:
     """Numbers that can be no seconds, as they are too far apart."""
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     whole = bool((times == np.round(times)).all())
     if step >= (_WHOLE if whole else _ANY):
         raise ValueError(
             f"{table.path} counts {step:g} from frame to frame without saying of what: write the unit into the cell, "
-            f"as in @{table.path.name}:ms (:s if these are seconds), or into the name of the column"
+            f"as in @{cell.name.rpartition('@')[2]}:ms (:s if these are seconds), or into the name of the column"
         )

@@ -1,5 +1,6 @@
 """When frames were taken, as many programs write it down."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,16 @@ def test_bad_logs_are_refused(folder: Path, text: str) -> None:
     (folder / "a.txt").write_text(text)
     with pytest.raises(ValueError, match=BAD[text]):
         open_reader(folder / "a.avi@a.txt", IR)
+
+
+def test_the_advice_names_the_clock_of_the_cell(folder: Path) -> None:
+    (folder / "acc.csv").write_text("t,x,y\n0,1,2\n20,1,2\n40,1,2\n")
+    signal = resolve({"name": "inertial", "shape": [2, 8]})
+    for cell in ("acc.csv[x,y]@t", "acc.csv[x,y]@acc.csv[t]"):
+        clock = cell.rpartition("@")[2]
+        with pytest.raises(ValueError, match=re.escape(f"as in @{clock}:ms")):
+            open_reader(folder / cell, signal)
+        assert open_reader(folder / f"{cell}:ms", signal).num_frames == 3
 
 
 def test_impossible_clocks_are_refused(folder: Path) -> None:
