@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -79,9 +80,9 @@ class Candidate:
         """The run that stands for the candidate where means make no sense."""
         return self.runs[0]
 
-    @property
+    @cached_property
     def subsets(self) -> list[str]:
-        """Names of the subsets of its table, full set first."""
+        """Names of the subsets of its table, full set first; made once, as many sensors have hundreds."""
         return [row.subset for row in self.first.table.rows]
 
     @property
@@ -89,7 +90,7 @@ class Candidate:
         """Name of the full set."""
         return self.subsets[0]
 
-    @property
+    @cached_property
     def scored(self) -> set[str]:
         """Names of the subsets of which every run has a top-1."""
         return {subset for subset in self.subsets if self.top1(subset) is not None}
