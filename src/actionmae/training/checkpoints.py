@@ -1,5 +1,6 @@
 """Checkpoints on disk: written beside their target and renamed, checked when they are read."""
 
+import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from actionmae.core.files import atomic_write
+
+_NEEDED = ("state_dict", "loops", "optimizer_states", "pytorch-lightning_version")
 
 
 class CheckpointFiles(TorchCheckpointIO):
@@ -19,8 +22,16 @@ class CheckpointFiles(TorchCheckpointIO):
             torch.save(checkpoint, unfinished)
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
-        """See `read_checkpoint`."""
-        return read_checkpoint(Path(path))
+        """See `read_checkpoint`.
+
+        Raises:
+            ValueError: If it is damaged, or no checkpoint of a training.
+        """
+        content = read_checkpoint(Path(path))
+        lacks = [key for key in _NEEDED if key not in content]
+        if lacks:
+            raise ValueError(_damaged(Path(path), f"it has no {lacks[0]}"))
+        return content
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -35,9 +46,15 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         if damaged is not None:
             raise ValueError(f"the checksum of {damaged} differs")
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(content, dict):
+            raise TypeError(f"it holds a {type(content).__name__}")
+    except pickle.UnpicklingError as error:  # torch's own words advise to trust the file
+        raise ValueError(_damaged(path, "it holds more than tensors and plain data")) from error
     except Exception as error:  # damage shows in any of zipfile's, pickle's and torch's ways
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ValueError(
-            f"checkpoint {path} is damaged ({reason}): restore it, or start again with --overwrite true"
-        ) from error
+        raise ValueError(_damaged(path, reason)) from error
     return content
+
+
+def _damaged(path: Path, reason: str) -> str:
+    return f"checkpoint {path} is damaged ({reason}): restore it, or start again with --overwrite true"

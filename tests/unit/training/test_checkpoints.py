@@ -1,5 +1,6 @@
 """Checkpoints: whole or not at all, beside their target, and damage is one sentence."""
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -9,7 +10,13 @@ import torch
 
 from actionmae.training.checkpoints import CheckpointFiles, read_checkpoint
 
-CONTENT = {"epoch": 3, "state_dict": {"weight": torch.arange(500.0), "bias": torch.zeros(3)}, "loops": {"a": [1, None]}}
+CONTENT = {
+    "epoch": 3,
+    "state_dict": {"weight": torch.arange(500.0), "bias": torch.zeros(3)},
+    "loops": {"a": [1, None]},
+    "optimizer_states": [],
+    "pytorch-lightning_version": "2.6",
+}
 
 
 @pytest.fixture
@@ -62,3 +69,25 @@ def test_other_files_are_refused(path: Path, text: bytes) -> None:
     path.write_bytes(text)
     with pytest.raises(ValueError, match=r"last\.ckpt is damaged \(.*\): restore it, or start again"):
         read_checkpoint(path)
+
+
+class Code:
+    """Unpickled, it would run a command."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("false",)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ([1], "it holds a list"),
+        ({"state_dict": Code()}, "it holds more than tensors and plain data"),
+        ({"weight": torch.zeros(3)}, "it has no state_dict"),
+        ({name: part for name, part in CONTENT.items() if name != "loops"}, "it has no loops"),
+    ],
+)
+def test_what_is_no_checkpoint_is_one_sentence(path: Path, content: object, reason: str) -> None:
+    torch.save(content, path)
+    with pytest.raises(ValueError, match=rf"last\.ckpt is damaged \({reason}\): restore it, or start again"):
+        CheckpointFiles().load_checkpoint(path)
