@@ -3,6 +3,7 @@
 import io
 import logging
 import os
+import select
 import signal
 import sys
 import threading
@@ -58,8 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb.
 
     Returns:
-        0 = done, 1 = check found errors, 2 = bad input (one sentence on stderr), 130 = interrupted (Ctrl-C), 143 =
-        terminated (SIGTERM).
+        0 = done, 1 = check found errors, 2 = bad input (one sentence on stderr), 130 = interrupted (Ctrl-C), 141 =
+        nobody reads the output any more, 143 = terminated (SIGTERM).
     """
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
@@ -81,16 +82,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     _log_to_stderr(logging.DEBUG if debug else logging.INFO)
     try:
         with _terminable():
-            return _run(verb, rest)
+            code = _run(verb, rest)
+            sys.stdout.flush()
+            return code
     except (KeyboardInterrupt, Terminated) as stop:
         how, code = ("interrupted", 130) if isinstance(stop, KeyboardInterrupt) else ("terminated", 143)
         print(f"actionmae {verb}: {how}{_GOES_ON.get(verb, '')}", file=sys.stderr)
         return code
     except (ValueError, KeyError, OSError, ImportError) as error:
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            return 141
         if debug:
             raise
         print(f"actionmae {verb}: {sentence(error)}", file=sys.stderr)
         return 2
+
+
+def _nobody_reads() -> bool:
+    """Whether the reader of the output has gone, as `| head` does; then the rest of it goes nowhere."""
+    output = select.poll()
+    output.register(sys.stdout, 0)
+    gone = any(event & select.POLLERR for _, event in output.poll(0))
+    if gone:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return gone
 
 
 def _run(verb: str, words: list[str]) -> int:

@@ -2,6 +2,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -122,3 +123,14 @@ def test_idle_threads_soon_sleep_unless_told_otherwise(
         "command.main(['report'])"
     )
     assert run_python(code, env=given).split() == [wanted]
+
+
+def test_an_output_that_nobody_reads_is_no_error() -> None:
+    words = [sys.executable, "-m", "actionmae.cli", "reproduce", "--list"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait() == 141
+    process.stderr.close()
