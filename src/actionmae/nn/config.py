@@ -58,8 +58,10 @@ class TransformerConfig:
             raise ValueError(
                 f"embed_dim {self.dim} is not divisible by num_heads {self.num_heads}: choose a divisor of {self.dim}"
             )
-        if not 0.0 <= self.dropout < 1.0:
+        if not isinstance(self.dropout, int | float) or not 0.0 <= self.dropout < 1.0:
             raise ValueError(f"dropout is {self.dropout}: give a probability in [0, 1)")
+        if not isinstance(self.final_norm, bool):
+            raise ValueError(f"final_norm is {self.final_norm!r}: give true or false")
         check_choice("positions", self.positions, Positions)
         weights = self.depth * self.dim * (4 * self.dim + 2 * self.mlp_dim)
         if weights > MOST_WEIGHTS:

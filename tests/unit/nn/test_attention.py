@@ -82,6 +82,8 @@ def test_what_does_not_fit_the_plug_in_is_one_sentence(
         ({"num_heads": 3}, "embed_dim 16 is not divisible by num_heads 3: choose a divisor of 16"),
         ({"mlp_dim": 2.5}, "mlp_dim is 2.5: give a whole number above 0"),
         ({"dropout": float("nan")}, "dropout is nan: give a probability in [0, 1)"),
+        ({"dropout": "x"}, "dropout is x: give a probability in [0, 1)"),
+        ({"final_norm": "x"}, "final_norm is 'x': give true or false"),
         (
             {"dim": 10**9, "num_heads": 1},
             "embed_dim 1000000000, mlp_dim 2048 and depth 2 make 8,000,008,192,000,000,000 weights: choose",
