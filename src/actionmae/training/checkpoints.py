@@ -14,7 +14,16 @@ _NEEDED = ("state_dict", "loops", "optimizer_states", "pytorch-lightning_version
 
 
 class CheckpointFiles(TorchCheckpointIO):
-    """How Lightning writes and reads checkpoints; its own way goes through $TMPDIR."""
+    """How Lightning writes and reads checkpoints; its own way goes through $TMPDIR.
+
+    Args:
+        resumed: The file that a training goes on from; others may hold weights alone, as those that its processes hand
+            over in the end.
+    """
+
+    def __init__(self, resumed: Path) -> None:
+        super().__init__()
+        self.resumed = resumed
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         """Write the whole file or none."""
@@ -25,11 +34,11 @@ class CheckpointFiles(TorchCheckpointIO):
         """See `read_checkpoint`.
 
         Raises:
-            ValueError: If it is damaged, or no checkpoint of a training.
+            ValueError: If it is damaged, or a training cannot go on from what it holds.
         """
         content = read_checkpoint(Path(path))
         lacks = [key for key in _NEEDED if key not in content]
-        if lacks:
+        if lacks and Path(path) == self.resumed:
             raise ValueError(_damaged(Path(path), f"it has no {lacks[0]}"))
         return content
 

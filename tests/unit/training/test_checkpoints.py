@@ -21,7 +21,7 @@ CONTENT = {
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    CheckpointFiles().save_checkpoint(CONTENT, tmp_path / "new" / "last.ckpt")
+    CheckpointFiles(tmp_path / "last.ckpt").save_checkpoint(CONTENT, tmp_path / "new" / "last.ckpt")
     return tmp_path / "new" / "last.ckpt"
 
 
@@ -30,20 +30,20 @@ def same(content: dict[str, object]) -> bool:
 
 
 def test_what_was_saved_is_read(path: Path) -> None:
-    assert same(CheckpointFiles().load_checkpoint(path))
+    assert same(CheckpointFiles(path).load_checkpoint(path))
     assert [each.name for each in path.parent.iterdir()] == ["last.ckpt"]
 
 
 def test_nothing_passes_through_the_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
-    CheckpointFiles().save_checkpoint(CONTENT, tmp_path / "last.ckpt")
+    CheckpointFiles(tmp_path / "last.ckpt").save_checkpoint(CONTENT, tmp_path / "last.ckpt")
     assert [each.name for each in tmp_path.iterdir()] == ["last.ckpt"]
 
 
 def test_a_failed_save_leaves_the_older_one(path: Path) -> None:
     before = path.read_bytes()
     with pytest.raises(AttributeError):
-        CheckpointFiles().save_checkpoint({"no": lambda: None}, path)
+        CheckpointFiles(path).save_checkpoint({"no": lambda: None}, path)
     assert path.read_bytes() == before
     assert [each.name for each in path.parent.iterdir()] == ["last.ckpt"]
 
@@ -90,4 +90,10 @@ class Code:
 def test_what_is_no_checkpoint_is_one_sentence(path: Path, content: object, reason: str) -> None:
     torch.save(content, path)
     with pytest.raises(ValueError, match=rf"last\.ckpt is damaged \({reason}\): restore it, or start again"):
-        CheckpointFiles().load_checkpoint(path)
+        CheckpointFiles(path).load_checkpoint(path)
+
+
+def test_weights_alone_may_be_handed_over(path: Path, tmp_path: Path) -> None:
+    torch.save({"weight": torch.ones(3)}, path)
+    content = CheckpointFiles(tmp_path / "another.ckpt").load_checkpoint(path)
+    assert content["weight"].tolist() == [1, 1, 1]
