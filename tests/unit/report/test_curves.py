@@ -1,8 +1,11 @@
 """Curves over time as HTML."""
 
 import re
+from pathlib import Path
 
+from actionmae.report import curves
 from actionmae.report.curves import curves_html
+from actionmae.report.figures import COLOURS
 
 
 def test_every_point_is_where_it_belongs_and_says_what_it_is() -> None:
@@ -34,3 +37,13 @@ def test_charts_side_by_side_share_colours() -> None:
     page = curves_html({"sit": [(1.0, 100.0)]}, title="Chances of another model", slots=slots)
     assert 'class="s1"' in page
     assert 'class="s0"' not in page
+
+
+def test_the_page_draws_in_the_colours_of_the_report() -> None:
+    code = Path(curves.__file__).parents[1]
+    report = (code / "report/templates/report.css").read_text(encoding="utf-8")
+    page = (code / "app/page.css").read_text(encoding="utf-8")
+    of_report = re.findall(r"--s(\d): (#\w+);", report)
+    assert len(of_report) == 2 * COLOURS
+    assert re.findall(r"^\.curves \.s(\d) { --hue: (#\w+);", page, re.M) == of_report[:COLOURS]
+    assert re.findall(r"\.dark \.curves \.s(\d) { --hue: (#\w+);", page) == of_report[COLOURS:]
