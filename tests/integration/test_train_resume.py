@@ -1,6 +1,7 @@
 """A resumed run has the bits of an uninterrupted one; a real kill included."""
 
 import multiprocessing
+import re
 import shutil
 import signal
 import sys
@@ -314,6 +315,18 @@ def test_a_damaged_checkpoint_is_one_sentence(tmp_path: Path, spoil: Callable[[b
     checkpoint = tmp_path / "run" / "checkpoints" / "last.ckpt"
     checkpoint.write_bytes(spoil(checkpoint.read_bytes()))
     with pytest.raises(ValueError, match=r"last\.ckpt is damaged \([^\n]*\): restore it, or start again"):
+        run_training(manifest, tmp_path / "run", epochs=2, resume=True)
+
+
+def test_a_checkpoint_without_a_weight_is_not_gone_on_from(tmp_path: Path) -> None:
+    manifest = write_recordings(tmp_path / "recordings")
+    run_training(manifest, tmp_path / "run", epochs=1)
+    checkpoint = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    content = torch.load(checkpoint, weights_only=True)
+    lost = next(reversed(content["state_dict"]))
+    del content["state_dict"][lost]
+    torch.save(content, checkpoint)
+    with pytest.raises(ValueError, match=rf"last\.ckpt is damaged \(it lacks the weight {re.escape(lost)}\)"):
         run_training(manifest, tmp_path / "run", epochs=2, resume=True)
 
 

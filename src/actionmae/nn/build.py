@@ -8,6 +8,9 @@ from actionmae.core.modality import ModalitySet, ModalitySpec
 from actionmae.nn.classifier import MultiModalClassifier, assemble, check_classes
 from actionmae.nn.config import ClassifierConfig
 
+MOST_CLASSES = 1_000_000
+"""A slip of the keyboard would otherwise fill the memory with names."""
+
 
 def build_classifier(
     modalities: ModalitySet | Iterable[str | ModalitySpec | Mapping[str, Any]],
@@ -42,7 +45,11 @@ def build_classifier(
     """
     if (num_classes is None) == (classes is None):
         raise ValueError("give either num_classes or classes")
-    names = check_classes(classes if classes is not None else [str(index) for index in range(num_classes or 0)])
+    if classes is None:
+        if not isinstance(num_classes, int) or not 1 <= num_classes <= MOST_CLASSES:
+            raise ValueError(f"num_classes is {num_classes!r}: give a number from 1 to {MOST_CLASSES:,}")
+        classes = [str(index) for index in range(num_classes)]
+    names = check_classes(classes)
     given: dict[str, Any] = {
         "fusion": fusion,
         "action_mae": action_mae,

@@ -2,11 +2,13 @@
 
 import pickle
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from torch import Tensor
 
 from actionmae.core.files import atomic_write
 
@@ -19,11 +21,12 @@ class CheckpointFiles(TorchCheckpointIO):
     Args:
         resumed: The file that a training goes on from; others may hold weights alone, as those that its processes hand
             over in the end.
+        weights: What must be in it, for names and shapes.
     """
 
-    def __init__(self, resumed: Path) -> None:
+    def __init__(self, resumed: Path, weights: Mapping[str, Tensor]) -> None:
         super().__init__()
-        self.resumed = resumed
+        self.resumed, self.weights = resumed, weights
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         """Write the whole file or none."""
@@ -37,9 +40,11 @@ class CheckpointFiles(TorchCheckpointIO):
             ValueError: If it is damaged, or a training cannot go on from what it holds.
         """
         content = read_checkpoint(Path(path))
-        lacks = [key for key in _NEEDED if key not in content]
-        if lacks and Path(path) == self.resumed:
-            raise ValueError(_damaged(Path(path), f"it has no {lacks[0]}"))
+        if Path(path) == self.resumed:
+            lacks = [key for key in _NEEDED if key not in content]
+            if lacks:
+                raise ValueError(_damaged(self.resumed, f"it has no {lacks[0]}"))
+            check_weights(content["state_dict"], self.weights, self.resumed)
         return content
 
 
@@ -63,6 +68,27 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ValueError(_damaged(path, reason)) from error
     return content
+
+
+def check_weights(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], path: Path) -> None:
+    """Compare names and shapes.
+
+    Args:
+        found: In the checkpoint.
+        wanted: Those that it should have.
+        path: Of the checkpoint.
+
+    Raises:
+        ValueError: If one is missing, unknown, or of another shape.
+    """
+    for name in [*wanted, *found]:
+        have, want = found.get(name), wanted.get(name)
+        if not isinstance(have, Tensor):
+            raise ValueError(_damaged(path, f"it lacks the weight {name}"))
+        if want is None:
+            raise ValueError(_damaged(path, f"its weight {name} is none of this model's"))
+        if have.shape != want.shape:
+            raise ValueError(_damaged(path, f"its weight {name} is {list(have.shape)}, not {list(want.shape)}"))
 
 
 def _damaged(path: Path, reason: str) -> str:

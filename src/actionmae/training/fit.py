@@ -59,7 +59,7 @@ def fit(
                 gradient_clip_val=module.optim.clip_norm if module.automatic_optimization else None,
                 accumulate_grad_batches=settings.engine.accumulate if module.automatic_optimization else 1,
                 callbacks=[epoch_end, KeepSigterm(), *([ProgressBar()] if settings.engine.progress else [])],
-                plugins=[CheckpointFiles(folder.last), *_environment(settings)],
+                plugins=[CheckpointFiles(folder.last, module.own_weights()), *_environment(settings)],
                 default_root_dir=folder.path,
                 **trainer_options(settings),
             )

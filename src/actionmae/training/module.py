@@ -131,7 +131,7 @@ class TrainingModule(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """What a stage reads from model folders is not saved."""
-        checkpoint["state_dict"] = self._without_folders(checkpoint["state_dict"])
+        checkpoint["state_dict"] = self.own_weights()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """It has been read again by now."""
@@ -154,6 +154,7 @@ class TrainingModule(LightningModule):
         self.meter.update(values, clips=clips)
         return total
 
-    def _without_folders(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        given = [f"method.{part}." for part in self.method.outside]
-        return {name: value for name, value in state.items() if not name.startswith(tuple(given))}
+    def own_weights(self) -> dict[str, Tensor]:
+        """All but those that a stage reads from model folders, by their names in a checkpoint."""
+        given = tuple(f"method.{part}." for part in self.method.outside)
+        return {name: value for name, value in self.state_dict().items() if not name.startswith(given)}

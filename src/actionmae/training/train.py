@@ -25,7 +25,7 @@ from actionmae.nn.checkpoint import save_model
 from actionmae.nn.space_encoder import SpaceEncoder
 from actionmae.nn.space_time_encoder import SpaceTimeEncoder
 from actionmae.nn.transfer import Initialised, freeze, initialise
-from actionmae.training.checkpoints import read_checkpoint
+from actionmae.training.checkpoints import check_weights, read_checkpoint
 from actionmae.training.fit import fit, join_group
 from actionmae.training.loaders import TrainingClips, read_clips, train_loader
 from actionmae.training.module import TrainingModule
@@ -126,13 +126,14 @@ def _run_stages(
     for stage in earlier:
         method.begin(stage)
         method.enter(stage, frozen=frozen)
+        module = _module(method, stage, first_epoch, clips=clips, settings=settings)
         finished = folder.stage(stage.name)
         if resume and finished.is_file():
-            state = read_checkpoint(finished)["state_dict"]
-            method.load_state_dict({name.removeprefix("method."): value for name, value in state.items()}, strict=False)
+            state = read_checkpoint(finished).get("state_dict", {})
+            check_weights(state, module.own_weights(), finished)
+            module.load_state_dict(state, strict=False)
         else:
             log.info("stage %s: %d epochs", stage.name, stage.epochs)
-            module = _module(method, stage, first_epoch, clips=clips, settings=settings)
             fit(module, folder, clips=clips, settings=settings, resume=resume or first_epoch > 0)
             if is_first_process(settings.num_processes):
                 folder.last.replace(finished)
@@ -169,7 +170,9 @@ def _finish(
     """Choose the weights, write the model folder, then score the test clips and say so in its card."""
     data = settings.data
     if settings.select == "val":
-        network.load_state_dict(read_checkpoint(folder.best))
+        best = read_checkpoint(folder.best)
+        check_weights(best, network.state_dict(), folder.best)
+        network.load_state_dict(best)
     folder.scores.unlink(missing_ok=True)  # of fewer epochs
     save_model(network, folder.model, provenance=facts, card=model_card(network, None, facts))
     if not (settings.score and clips.splits.test):

@@ -17,7 +17,8 @@ from helpers.tiny_models import WIDTH, kinds, tiny_classifier, vectors
     [
         ({}, "give either num_classes or classes"),
         ({"num_classes": 2, "classes": ["a", "b"]}, "give either num_classes or classes"),
-        ({"num_classes": 0}, "0 classes were given, 0 different: name each class once"),
+        ({"num_classes": 0}, "num_classes is 0: give a number from 1 to 1,000,000"),
+        ({"num_classes": 10**10}, "num_classes is 10000000000: give a number from 1 to 1,000,000"),
         ({"classes": ["a", "a"]}, "2 classes were given, 1 different: name each class once"),
         (
             {"num_classes": 2, "fusion": "summ"},

@@ -1,6 +1,7 @@
 """Checkpoints: whole or not at all, beside their target, and damage is one sentence."""
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import torch
 
 from actionmae.training.checkpoints import CheckpointFiles, read_checkpoint
 
+WEIGHTS = {"weight": torch.arange(500.0), "bias": torch.zeros(3)}
 CONTENT = {
     "epoch": 3,
-    "state_dict": {"weight": torch.arange(500.0), "bias": torch.zeros(3)},
+    "state_dict": WEIGHTS,
     "loops": {"a": [1, None]},
     "optimizer_states": [],
     "pytorch-lightning_version": "2.6",
@@ -21,7 +23,7 @@ CONTENT = {
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    CheckpointFiles(tmp_path / "last.ckpt").save_checkpoint(CONTENT, tmp_path / "new" / "last.ckpt")
+    CheckpointFiles(tmp_path / "last.ckpt", WEIGHTS).save_checkpoint(CONTENT, tmp_path / "new" / "last.ckpt")
     return tmp_path / "new" / "last.ckpt"
 
 
@@ -30,20 +32,20 @@ def same(content: dict[str, object]) -> bool:
 
 
 def test_what_was_saved_is_read(path: Path) -> None:
-    assert same(CheckpointFiles(path).load_checkpoint(path))
+    assert same(CheckpointFiles(path, WEIGHTS).load_checkpoint(path))
     assert [each.name for each in path.parent.iterdir()] == ["last.ckpt"]
 
 
 def test_nothing_passes_through_the_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
-    CheckpointFiles(tmp_path / "last.ckpt").save_checkpoint(CONTENT, tmp_path / "last.ckpt")
+    CheckpointFiles(tmp_path / "last.ckpt", WEIGHTS).save_checkpoint(CONTENT, tmp_path / "last.ckpt")
     assert [each.name for each in tmp_path.iterdir()] == ["last.ckpt"]
 
 
 def test_a_failed_save_leaves_the_older_one(path: Path) -> None:
     before = path.read_bytes()
     with pytest.raises(AttributeError):
-        CheckpointFiles(path).save_checkpoint({"no": lambda: None}, path)
+        CheckpointFiles(path, WEIGHTS).save_checkpoint({"no": lambda: None}, path)
     assert path.read_bytes() == before
     assert [each.name for each in path.parent.iterdir()] == ["last.ckpt"]
 
@@ -85,15 +87,19 @@ class Code:
         ({"state_dict": Code()}, "it holds more than tensors and plain data"),
         ({"weight": torch.zeros(3)}, "it has no state_dict"),
         ({name: part for name, part in CONTENT.items() if name != "loops"}, "it has no loops"),
+        (CONTENT | {"state_dict": {"weight": WEIGHTS["weight"]}}, "it lacks the weight bias"),
+        (CONTENT | {"state_dict": WEIGHTS | {"bias": None}}, "it lacks the weight bias"),
+        (CONTENT | {"state_dict": WEIGHTS | {"more": torch.ones(1)}}, "its weight more is none of this model's"),
+        (CONTENT | {"state_dict": WEIGHTS | {"bias": torch.ones(4)}}, "its weight bias is [4], not [3]"),
     ],
 )
 def test_what_is_no_checkpoint_is_one_sentence(path: Path, content: object, reason: str) -> None:
     torch.save(content, path)
-    with pytest.raises(ValueError, match=rf"last\.ckpt is damaged \({reason}\): restore it, or start again"):
-        CheckpointFiles(path).load_checkpoint(path)
+    with pytest.raises(ValueError, match=rf"last\.ckpt is damaged \({re.escape(reason)}\): restore it, or start again"):
+        CheckpointFiles(path, WEIGHTS).load_checkpoint(path)
 
 
 def test_weights_alone_may_be_handed_over(path: Path, tmp_path: Path) -> None:
     torch.save({"weight": torch.ones(3)}, path)
-    content = CheckpointFiles(tmp_path / "another.ckpt").load_checkpoint(path)
+    content = CheckpointFiles(tmp_path / "another.ckpt", WEIGHTS).load_checkpoint(path)
     assert content["weight"].tolist() == [1, 1, 1]
