@@ -13,6 +13,7 @@ def reproduce(
     out: Path = Path("runs/reproduce"),
     map: str = "",
     imagenet: str = "",
+    rows: str = "",
     shard: str = "1/1",
     dry_run: bool = False,
     list: bool = False,
@@ -28,6 +29,7 @@ def reproduce(
         out: Folder of the run folders and tables; what is done in it is used again.
         map: Modalities that stand for the paper's R, D, I, by letter or name, as in R=S,D=D,I=A.
         imagenet: Local files of ImageNet weights by timm name, as in tf_efficientnet_lite0=lite0.safetensors.
+        rows: Train only the rows of these recipes, as in admd,late_fusion_linear; the tables show whatever is trained.
         shard: Train only the i-th of n parts of the cells, as in 1/4; the tables are written without it.
         dry_run: List the cells, which are done, and the time they will take here.
         list: Print the paper's figures; nothing is trained.
@@ -53,7 +55,8 @@ def reproduce(
         letters=_pairs("map", map),
         imagenet={name: Path(file) for name, file in _pairs("imagenet", imagenet).items()},
     )
-    for line in run(table, cells, seeds=seeds, shard=shard, dry_run=dry_run, scale=scale):
+    chosen = [each.strip() for each in rows.split(",") if each.strip()]
+    for line in run(table, cells, seeds=seeds, rows=chosen, shard=shard, dry_run=dry_run, scale=scale):
         print(line, flush=True)
 
 

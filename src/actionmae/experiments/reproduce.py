@@ -32,10 +32,26 @@ def select(table: str) -> list[str]:
     return chosen
 
 
-def needed_cells(tables: Sequence[str], models: Models) -> list[Cell]:
-    """The cells of rows and claims, each once, those first that others start from."""
+def needed_cells(tables: Sequence[str], models: Models, recipes: Sequence[str] = ()) -> list[Cell]:
+    """The cells of rows and claims, each once, those first that others start from.
+
+    Args:
+        tables: Names as `select` gives them.
+        models: Which cells a model needs.
+        recipes: Only the rows of these, without claims; empty = everything.
+
+    Raises:
+        ValueError: If no row of these tables has such a recipe.
+    """
     names = [name for table in tables for name in rows_of(table).values()]
-    names += [name for table in tables for claim in claims_of(table) for name in claim.models]
+    if recipes:
+        known = list(dict.fromkeys(name.split()[0] for name in names))
+        for recipe in recipes:
+            if recipe not in known:
+                raise ValueError(f"there is no row of {recipe!r}{did_you_mean(recipe, known)}: {', '.join(known)}")
+        names = [name for name in names if name.split()[0] in recipes]
+    else:
+        names += [name for table in tables for claim in claims_of(table) for name in claim.models]
     cells: dict[Path, Cell] = {}
     for name in dict.fromkeys(names):
         try:
@@ -101,6 +117,7 @@ def reproduce(
     cells: Cells,
     *,
     seeds: int = 3,
+    rows: Sequence[str] = (),
     shard: str = "1/1",
     dry_run: bool = False,
     scale: str = "small",
@@ -111,6 +128,7 @@ def reproduce(
         table: As `select` takes it.
         cells: Data and scale.
         seeds: Each model is trained with seeds 0 to this number − 1.
+        rows: Train only the rows of these recipes; the tables show whatever is trained.
         shard: Train only this part, as in "1/4", and write no tables.
         dry_run: Only list the cells.
         scale: For the heading.
@@ -121,7 +139,7 @@ def reproduce(
     if seeds < 1:
         raise ValueError(f"seeds is {seeds}: give at least 1")
     tables, models = select(table), Models(cells, seeds)
-    needed = needed_cells(tables, models)
+    needed = needed_cells(tables, models, rows)
     mine = shard_of(needed, shard)
     if dry_run:
         yield from plan(mine)

@@ -74,6 +74,9 @@ def test_tables_share_cells_and_a_cells_name_is_its_content(cells: Cells, manife
     assert moved.cell("sum", "R+D", 0).folder.name == cells.cell("sum", "R+D", 0).folder.name
     tables = needed_cells(["4", "5"], Models(cells, 2))
     assert set(needed_cells(["4"], Models(cells, 2))) <= set(tables)
+    rows = needed_cells(["4"], Models(cells, 2), ["concat", "sum"])
+    assert {cell.recipe for cell in rows} == {"concat", "sum"}
+    assert set(rows) < set(tables)
     # sum, concat, transformer, ActionMAE, 2 × modality dropout, ActionMAE with heads, 3 × 3 specialists; of 2 seeds
     assert len(tables) == 2 * (4 + 3 + 9)
 

@@ -140,6 +140,7 @@ def test_a_cell_that_fails_does_not_stop_the_others(
     [
         (["--table", "10"], "there is no table '10'"),
         (["--shard", "3/2"], "shard is '3/2': give i/n with i from 1 to n"),
+        (["--rows", "summ"], "there is no row of 'summ' (did you mean 'sum'?): sum, "),
         (["--seeds", "0"], "seeds is 0: give at least 1"),
         (["--scale", "tiny"], "scale is 'tiny': choose small, full, or give a YAML file"),
         (["--map", "R=Z"], "map R=Z: the data has no Z; it has L (left), T (top), U (under)"),
