@@ -6,9 +6,9 @@ A method knows nothing of Lightning, devices or files but model folders; the tra
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Generator, Tensor, nn
 
@@ -17,7 +17,9 @@ from actionmae.core.subsets import Subset
 from actionmae.core.tensors import ClassifierOutput, ClipBatch
 from actionmae.methods.config import METHODS, MethodConfig, config_class
 from actionmae.nn.architectures import SavedModel
+from actionmae.nn.build import build_classifier
 from actionmae.nn.checkpoint import load_model
+from actionmae.nn.classifier import MultiModalClassifier
 from actionmae.nn.config import ClassifierConfig
 
 
@@ -97,6 +99,9 @@ class Method(nn.Module, ABC):
         config: The method's switches.
     """
 
+    decides: ClassVar[Mapping[str, Any]] = {}
+    """Fields of `ClassifierConfig` that are the method's, such as its fusion."""
+
     def __init__(self, *, model: SavedModel, config: MethodConfig) -> None:
         super().__init__()
         self.model = model
@@ -105,11 +110,10 @@ class Method(nn.Module, ABC):
         """Parts that came from model folders and were never trained: checkpoints leave them out."""
 
     @classmethod
-    @abstractmethod
     def build(
         cls, config: Any, *, modalities: ModalitySet, classes: Sequence[str], model: ClassifierConfig
     ) -> "Method":
-        """The method around a new model.
+        """The method around a new model: what the user asks for, with the fields that the method `decides`.
 
         Args:
             config: Of the class under which the method is registered.
@@ -118,8 +122,10 @@ class Method(nn.Module, ABC):
             model: Sizes and encoders, from which the method makes the networks that it needs.
 
         Raises:
-            ValueError: If these do not fit each other.
+            ValueError: If these do not fit each other, or `model` asks for parts that would not be trained.
         """
+        network = own_model(config.name, modalities=modalities, classes=classes, model=model, **cls.decides)
+        return cls(model=network, config=config)
 
     @abstractmethod
     def step(self, batch: ClipBatch, draws: Draws, *, stage: str = "train", group: str = "all") -> StepOutput:
@@ -169,6 +175,31 @@ class Method(nn.Module, ABC):
                 raise ValueError(f"the weights of {source} do not fit the method's {part}: {reason}") from error
             if isinstance(source, Path):
                 self.outside.add(part)
+
+
+def own_model(
+    method: str, *, modalities: ModalitySet, classes: Sequence[str], model: ClassifierConfig, **parts: Any
+) -> MultiModalClassifier:
+    """The model of a method: sizes and encoders of `model`, with the parts that the method names.
+
+    Args:
+        method: Its registered name.
+        modalities: In slot order.
+        classes: Names in the order of the logits.
+        model: What the user asks for.
+        parts: Fields of `ClassifierConfig` that the method decides.
+
+    Raises:
+        ValueError: If `model` asks for a part that the method would not train.
+    """
+    for part, given in {
+        "action_mae": model.action_mae,
+        "completion": model.completion,
+        "token_heads": model.token_heads,
+    }.items():
+        if given and given != parts.get(part):
+            raise ValueError(f"model.{part} is {given!r} but method {method!r} does not train it: leave it out")
+    return build_classifier(modalities, classes=classes, config=replace(model, **parts))
 
 
 def build_method(

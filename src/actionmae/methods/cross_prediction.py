@@ -13,20 +13,19 @@ single stream's prediction is its own, and the cost is that of the specialists.
 Legend: B batch, M modality, T frame, C embed_dim, D numbers of a coarse frame.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from actionmae.core.modality import ModalitySet, ModalitySpec
+from actionmae.core.modality import ModalitySpec
 from actionmae.core.tensors import ClipBatch
 from actionmae.methods.base import Draws, Method, StepOutput
 from actionmae.methods.coarse_frames import coarse_frames, coarse_size, resampled, standardised
 from actionmae.methods.config.streams import CrossPredictionConfig
-from actionmae.methods.shared import own_model
 from actionmae.nn.classifier import MultiModalClassifier
-from actionmae.nn.config import ClassifierConfig
 from actionmae.nn.fusion import SumFusion
 from actionmae.nn.losses import token_classification_loss
 
@@ -41,6 +40,7 @@ class CrossPrediction(Method):
 
     model: MultiModalClassifier
     config: CrossPredictionConfig
+    decides: ClassVar = {"fusion": "sum"}
 
     def __init__(self, *, model: MultiModalClassifier, config: CrossPredictionConfig) -> None:
         super().__init__(model=model, config=config)
@@ -55,18 +55,6 @@ class CrossPrediction(Method):
                 if source is not target
             }
         )
-
-    @classmethod
-    def build(
-        cls, config: CrossPredictionConfig, *, modalities: ModalitySet, classes: Sequence[str], model: ClassifierConfig
-    ) -> "CrossPrediction":
-        """One encoder and head for each modality, and the predictors, which only training needs.
-
-        Raises:
-            ValueError: If `model` asks for parts that would not be trained.
-        """
-        network = own_model(config.name, modalities=modalities, classes=classes, model=model, fusion="sum")
-        return cls(model=network, config=config)
 
     def step(self, batch: ClipBatch, draws: Draws, *, stage: str = "train", group: str = "all") -> StepOutput:
         """Cross-entropy of every stream, and the error of what it tells of the others."""

@@ -11,19 +11,16 @@ modality has no teacher, and that the average is one of probabilities.
 Legend: B batch, M modality.
 """
 
-from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from actionmae.core.modality import ModalitySet
 from actionmae.core.tensors import ClipBatch
 from actionmae.methods.base import Draws, Method, StepOutput
 from actionmae.methods.config.streams import DMCLConfig
-from actionmae.methods.shared import own_model
 from actionmae.nn.classifier import MultiModalClassifier
-from actionmae.nn.config import ClassifierConfig
 from actionmae.nn.losses import masked_mean, slot_losses, soft_target_loss
 from actionmae.nn.stream_fusion import AverageFusion
 
@@ -38,18 +35,7 @@ class DMCL(Method):
 
     model: MultiModalClassifier
     config: DMCLConfig
-
-    @classmethod
-    def build(
-        cls, config: DMCLConfig, *, modalities: ModalitySet, classes: Sequence[str], model: ClassifierConfig
-    ) -> "DMCL":
-        """One encoder and head for each modality.
-
-        Raises:
-            ValueError: If `model` asks for parts that would not be trained.
-        """
-        network = own_model(config.name, modalities=modalities, classes=classes, model=model, fusion="average")
-        return cls(model=network, config=config)
+    decides: ClassVar = {"fusion": "average"}
 
     def step(self, batch: ClipBatch, draws: Draws, *, stage: str = "train", group: str = "all") -> StepOutput:
         """Cross-entropy of the winners, cross-entropy and soft targets of the losers."""

@@ -12,19 +12,17 @@ the sizes of the graph, the weights and the temperatures.
 Legend: B batch, M modality, C embed_dim, K classes; edges are [target, source].
 """
 
-from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from actionmae.core.modality import ModalitySet
 from actionmae.core.tensors import ClipBatch
 from actionmae.methods.base import Draws, Group, Method, Stage, StepOutput
 from actionmae.methods.config.streams import GraphDistillationConfig
-from actionmae.methods.shared import in_two, own_model
+from actionmae.methods.shared import in_two
 from actionmae.nn.classifier import MultiModalClassifier
-from actionmae.nn.config import ClassifierConfig
 from actionmae.nn.losses import masked_mean, slot_losses, soft_target_loss
 from actionmae.nn.stream_fusion import AverageFusion
 
@@ -69,29 +67,13 @@ class GraphDistillation(Method):
 
     model: MultiModalClassifier
     config: GraphDistillationConfig
+    decides: ClassVar = {"fusion": "average"}
 
     def __init__(self, *, model: MultiModalClassifier, config: GraphDistillationConfig) -> None:
         super().__init__(model=model, config=config)
         self.graph = Graph(
             dim=model.config.embed_dim, num_classes=len(model.classes), temperature=config.edge_temperature
         )
-
-    @classmethod
-    def build(
-        cls,
-        config: GraphDistillationConfig,
-        *,
-        modalities: ModalitySet,
-        classes: Sequence[str],
-        model: ClassifierConfig,
-    ) -> "GraphDistillation":
-        """One encoder and head for each modality, and the graph.
-
-        Raises:
-            ValueError: If `model` asks for parts that would not be trained.
-        """
-        network = own_model(config.name, modalities=modalities, classes=classes, model=model, fusion="average")
-        return cls(model=network, config=config)
 
     def stages(self, epochs: int) -> tuple[Stage, ...]:
         """The streams alone, then with the graph."""

@@ -11,8 +11,8 @@ how modalities are dropped, which is ActionMAE's way.
 from collections.abc import Sequence
 
 from actionmae.core.modality import ModalitySet
+from actionmae.methods.base import own_model
 from actionmae.methods.config.supervised import PlainConfig
-from actionmae.methods.shared import own_model
 from actionmae.methods.supervised import Supervised
 from actionmae.nn.config import ClassifierConfig
 

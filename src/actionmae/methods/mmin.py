@@ -10,16 +10,14 @@ imagined tokens (theirs reads the autoencoders' latent vectors); the targets are
 being trained, without gradient (theirs come from a frozen copy); how modalities are dropped.
 """
 
-from collections.abc import Sequence
+from typing import ClassVar
 
-from actionmae.core.modality import ModalitySet
 from actionmae.core.tensors import ClipBatch
 from actionmae.methods.base import Draws, Group, Method, Stage, StepOutput
 from actionmae.methods.config.imagination import MMINConfig
-from actionmae.methods.shared import draw_visible, in_two, own_model
+from actionmae.methods.shared import draw_visible, in_two
 from actionmae.nn.cascaded_autoencoder import Cascade
 from actionmae.nn.classifier import MultiModalClassifier
-from actionmae.nn.config import ClassifierConfig
 from actionmae.nn.losses import classification_loss, reconstruction_loss
 
 
@@ -33,24 +31,11 @@ class MMIN(Method):
 
     model: MultiModalClassifier
     config: MMINConfig
+    decides: ClassVar = {"completion": "cascaded_autoencoder"}
 
     def __init__(self, *, model: MultiModalClassifier, config: MMINConfig) -> None:
         super().__init__(model=model, config=config)
         self.way_back = Cascade(num_modalities=len(model.modalities), dim=model.config.embed_dim)
-
-    @classmethod
-    def build(
-        cls, config: MMINConfig, *, modalities: ModalitySet, classes: Sequence[str], model: ClassifierConfig
-    ) -> "MMIN":
-        """The model with the cascade; the way back is the method's own.
-
-        Raises:
-            ValueError: If `model` asks for parts that would not be trained.
-        """
-        network = own_model(
-            config.name, modalities=modalities, classes=classes, model=model, completion="cascaded_autoencoder"
-        )
-        return cls(model=network, config=config)
 
     def stages(self, epochs: int) -> tuple[Stage, ...]:
         """Encoders and fusion on complete clips, then everything."""

@@ -11,19 +11,16 @@ parameters; nothing is dropped in training, as in the paper, so that missing mod
 Legend: B batch, M modality, C embed_dim.
 """
 
-from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from actionmae.core.modality import ModalitySet
 from actionmae.core.tensors import ClipBatch
 from actionmae.methods.base import Draws, Method, StepOutput
 from actionmae.methods.config.subsets import MMParetoConfig
-from actionmae.methods.shared import own_model
 from actionmae.nn.classifier import MultiModalClassifier
-from actionmae.nn.config import ClassifierConfig
 from actionmae.nn.losses import classification_loss, token_classification_loss
 
 
@@ -37,18 +34,7 @@ class MMPareto(Method):
 
     model: MultiModalClassifier
     config: MMParetoConfig
-
-    @classmethod
-    def build(
-        cls, config: MMParetoConfig, *, modalities: ModalitySet, classes: Sequence[str], model: ClassifierConfig
-    ) -> "MMPareto":
-        """The model as it is asked for, with token heads.
-
-        Raises:
-            ValueError: If `model` asks for parts that would not be trained.
-        """
-        network = own_model(config.name, modalities=modalities, classes=classes, model=model, token_heads=True)
-        return cls(model=network, config=config)
+    decides: ClassVar = {"token_heads": True}
 
     def step(self, batch: ClipBatch, draws: Draws, *, stage: str = "train", group: str = "all") -> StepOutput:
         """Both losses for the heads; a third term, 0 in value, has the balanced gradient for the encoders."""

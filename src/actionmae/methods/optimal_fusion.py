@@ -9,17 +9,15 @@ the strategies, trained with the other weights (theirs is a policy that draws th
 trained on; all tasks share one head.
 """
 
-from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 
-from actionmae.core.modality import ModalitySet
 from actionmae.core.tensors import ClipBatch
 from actionmae.methods.base import Draws, Method, Stage, StepOutput
 from actionmae.methods.config.subsets import OptimalFusionConfig
-from actionmae.methods.shared import in_two, own_model
+from actionmae.methods.shared import in_two
 from actionmae.nn.classifier import MultiModalClassifier
-from actionmae.nn.config import ClassifierConfig
 from actionmae.nn.losses import classification_loss, token_classification_loss
 from actionmae.nn.searched_fusion import SearchedFusion
 
@@ -34,18 +32,7 @@ class OptimalFusion(Method):
 
     model: MultiModalClassifier
     config: OptimalFusionConfig
-
-    @classmethod
-    def build(
-        cls, config: OptimalFusionConfig, *, modalities: ModalitySet, classes: Sequence[str], model: ClassifierConfig
-    ) -> "OptimalFusion":
-        """The model with a fusion that is searched.
-
-        Raises:
-            ValueError: If `model` asks for parts that would not be trained.
-        """
-        network = own_model(config.name, modalities=modalities, classes=classes, model=model, fusion="searched")
-        return cls(model=network, config=config)
+    decides: ClassVar = {"fusion": "searched"}
 
     def stages(self, epochs: int) -> tuple[Stage, ...]:
         """Search, then train what was found."""

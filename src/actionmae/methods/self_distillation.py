@@ -8,17 +8,13 @@ tokens are encoded once and a subset costs one fusion; only logits are distilled
 too, and pushes weak combinations by a branch of their own); how subsets are drawn.
 """
 
-from collections.abc import Sequence
-
 import torch
 
-from actionmae.core.modality import ModalitySet
 from actionmae.core.tensors import ClipBatch
 from actionmae.methods.base import Draws, Method, StepOutput
 from actionmae.methods.config.subsets import SelfDistillationConfig
-from actionmae.methods.shared import draw_visible, own_model
+from actionmae.methods.shared import draw_visible
 from actionmae.nn.classifier import MultiModalClassifier
-from actionmae.nn.config import ClassifierConfig
 from actionmae.nn.losses import classification_loss, soft_target_loss
 
 
@@ -32,17 +28,6 @@ class SelfDistillation(Method):
 
     model: MultiModalClassifier
     config: SelfDistillationConfig
-
-    @classmethod
-    def build(
-        cls, config: SelfDistillationConfig, *, modalities: ModalitySet, classes: Sequence[str], model: ClassifierConfig
-    ) -> "SelfDistillation":
-        """The model as it is asked for.
-
-        Raises:
-            ValueError: If `model` asks for parts that would not be trained.
-        """
-        return cls(model=own_model(config.name, modalities=modalities, classes=classes, model=model), config=config)
 
     def step(self, batch: ClipBatch, draws: Draws, *, stage: str = "train", group: str = "all") -> StepOutput:
         """Cross-entropy of all and of the drawn modalities, and the soft targets between them."""

@@ -1,44 +1,13 @@
-"""What several methods need: their model, their stages, the subsets that they draw."""
+"""What several methods need: their stages, the subsets that they draw."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Mapping
 
 from jaxtyping import Bool
 from torch import Tensor
 
 from actionmae.core.dropping import sample_visible
-from actionmae.core.modality import ModalitySet
 from actionmae.methods.base import Draws, Group, Stage
 from actionmae.methods.config.base import DroppingConfig
-from actionmae.nn.build import build_classifier
-from actionmae.nn.classifier import MultiModalClassifier
-from actionmae.nn.config import ClassifierConfig
-
-
-def own_model(
-    method: str, *, modalities: ModalitySet, classes: Sequence[str], model: ClassifierConfig, **parts: Any
-) -> MultiModalClassifier:
-    """The model of a method: sizes and encoders of `model`, with the parts that the method names.
-
-    Args:
-        method: Its registered name.
-        modalities: In slot order.
-        classes: Names in the order of the logits.
-        model: What the user asks for.
-        parts: Fields of `ClassifierConfig` that the method decides.
-
-    Raises:
-        ValueError: If `model` asks for a part that the method would not train.
-    """
-    for part, given in {
-        "action_mae": model.action_mae,
-        "completion": model.completion,
-        "token_heads": model.token_heads,
-    }.items():
-        if given and given != parts.get(part):
-            raise ValueError(f"model.{part} is {given!r} but method {method!r} does not train it: leave it out")
-    return build_classifier(modalities, classes=classes, config=replace(model, **parts))
 
 
 def in_two(

@@ -8,19 +8,17 @@ linear layer on the tokens, both sets are drawn clip by clip as in ActionMAE, bo
 loss does not move L(fewer), which it could otherwise reduce by making fewer modalities worse.
 """
 
-from collections.abc import Sequence
+from typing import ClassVar
 
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from actionmae.core.modality import ModalitySet
 from actionmae.core.tensors import ClipBatch
 from actionmae.methods.base import Draws, Group, Method, Stage, StepOutput
 from actionmae.methods.config.streams import SimMLMConfig
-from actionmae.methods.shared import draw_visible, in_two, own_model
+from actionmae.methods.shared import draw_visible, in_two
 from actionmae.nn.classifier import MultiModalClassifier
-from actionmae.nn.config import ClassifierConfig
 from actionmae.nn.losses import token_classification_loss
 from actionmae.nn.stream_fusion import GatedFusion
 
@@ -35,18 +33,7 @@ class SimMLM(Method):
 
     model: MultiModalClassifier
     config: SimMLMConfig
-
-    @classmethod
-    def build(
-        cls, config: SimMLMConfig, *, modalities: ModalitySet, classes: Sequence[str], model: ClassifierConfig
-    ) -> "SimMLM":
-        """One encoder and head for each modality, and the gate.
-
-        Raises:
-            ValueError: If `model` asks for parts that would not be trained.
-        """
-        network = own_model(config.name, modalities=modalities, classes=classes, model=model, fusion="gated")
-        return cls(model=network, config=config)
+    decides: ClassVar = {"fusion": "gated"}
 
     def stages(self, epochs: int) -> tuple[Stage, ...]:
         """The experts alone, then with the gate."""

@@ -10,19 +10,17 @@ the main network is the fusion; the step is of first order, and the loss of the 
 weights of the priors, stays in the sum; incomplete clips are drawn by dropping modalities.
 """
 
-from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from actionmae.core.modality import ModalitySet
 from actionmae.core.tensors import ClipBatch
 from actionmae.methods.base import Draws, Method, StepOutput
 from actionmae.methods.config.imagination import SMILConfig
-from actionmae.methods.shared import draw_visible, own_model
+from actionmae.methods.shared import draw_visible
 from actionmae.nn.classifier import MultiModalClassifier
-from actionmae.nn.config import ClassifierConfig
 from actionmae.nn.losses import classification_loss, masked_mean
 from actionmae.nn.prior_tokens import PriorTokens
 
@@ -37,20 +35,7 @@ class SMIL(Method):
 
     model: MultiModalClassifier
     config: SMILConfig
-
-    @classmethod
-    def build(
-        cls, config: SMILConfig, *, modalities: ModalitySet, classes: Sequence[str], model: ClassifierConfig
-    ) -> "SMIL":
-        """The model as it is asked for, with the priors.
-
-        Raises:
-            ValueError: If `model` asks for parts that would not be trained.
-        """
-        parts = {"completion": "prior_tokens", "fusion_input": "reconstructed"}
-        return cls(
-            model=own_model(config.name, modalities=modalities, classes=classes, model=model, **parts), config=config
-        )
+    decides: ClassVar = {"completion": "prior_tokens", "fusion_input": "reconstructed"}
 
     def step(self, batch: ClipBatch, draws: Draws, *, stage: str = "train", group: str = "all") -> StepOutput:
         """The loss of incomplete clips, that of complete ones after an inner step, and the divergence."""
