@@ -76,7 +76,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $$uv venv --quiet --python "$$(command -v $(PYTHON3))" $(VENV); \
 	if test "$$UV_TORCH_BACKEND" = cpu; then grep -vE '^(nvidia|cuda|triton)' requirements.lock; \
 	else cat requirements.lock; fi > $(VENV)/requirements.txt; \
-	$$uv pip install --python $(BIN)/python -r $(VENV)/requirements.txt; \
+	$$uv pip install --python $(BIN)/python --compile-bytecode -r $(VENV)/requirements.txt; \
 	$$uv pip install --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
