@@ -33,8 +33,8 @@ def split_manifest(manifest: Manifest, protocol: str, val_subjects: Sequence[str
         val_subjects: Training subjects whose clips are held out for validation.
 
     Raises:
-        ValueError: If the protocol is unknown, belongs to another data set or leaves train or test empty, or a
-            validation subject is no training subject or all of them.
+        ValueError: If the protocol is unknown or belongs to another data set, a clip has no split, or a validation
+            subject is no training subject or all of them.
     """
     if protocol == "split":
         parts = {part: [row for row in manifest.rows if row.split == part] for part in SPLITS}
@@ -54,8 +54,8 @@ def split_manifest(manifest: Manifest, protocol: str, val_subjects: Sequence[str
             )
     val = val + [row for row in train if row.subject in val_subjects]
     train = [row for row in train if row.subject not in val_subjects]
-    if not train:
-        raise ValueError(f"protocol {protocol!r} leaves no training clips in {manifest.path}: hold out fewer subjects")
+    if val_subjects and not train:
+        raise ValueError(f"every training subject of {manifest.path} is held out: hold out fewer subjects")
     return Splits(train=tuple(train), val=tuple(val), test=tuple(parts["test"]))
 
 
@@ -102,6 +102,8 @@ def split_rows(
         return manifest.rows
     if split not in SPLITS:
         raise ValueError(f"split is {split!r}: choose train, val, test or all")
+    if protocol == "split" and not any(row.split for row in manifest.rows):
+        raise ValueError(f"{manifest.path} has no split column: let split be all, or choose a protocol")
     rows: tuple[ClipRow, ...] = getattr(split_manifest(manifest, protocol, val_subjects), split)
     return rows
 

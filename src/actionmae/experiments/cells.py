@@ -87,8 +87,9 @@ class Cells:
         self.base = TrainSettings.from_yaml(_scale_file(scale))
         self.clips = read_manifest(manifest)
         self.splits = split_manifest(self.clips, protocol)
-        if not self.splits.test:
-            raise ValueError(f"protocol {protocol!r} leaves no test clips in {manifest}: nothing could be compared")
+        for part, what in (("train", "training"), ("test", "test")):
+            if not getattr(self.splits, part):
+                raise ValueError(f"protocol {protocol!r} leaves no {what} clips in {manifest}: choose another")
         self.specs = {each if isinstance(each, str) else each["name"]: each for each in self.base.data.modalities}
         specs = [self.specs.get(name, name) for name in self.clips.modalities]
         self.known = ModalitySet(specs, known=self.clips.specs)

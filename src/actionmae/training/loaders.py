@@ -71,6 +71,11 @@ def read_clips(config: DataConfig) -> TrainingClips:
         modalities = ModalitySet([_with_size(spec, config.frame_size) for spec in modalities])
     manifest.require(modalities.names)
     splits = split_manifest(manifest, config.protocol, [str(subject) for subject in config.val_subjects])
+    if not splits.train:
+        raise ValueError(
+            f"protocol {config.protocol!r} leaves no training clips in {config.manifest}: write train into its split "
+            "column, or choose another protocol"
+        )
     parts = {part: usable_rows(getattr(splits, part), modalities.names) for part in ("train", "val", "test")}
     if not parts["train"]:
         raise ValueError(

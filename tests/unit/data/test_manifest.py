@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from actionmae.data.manifest import ClipRow, Manifest, natural_key, read_manifest, write_manifest
-from actionmae.data.splits import split_manifest
+from actionmae.data.splits import split_manifest, split_rows
 from helpers.rows import clip_row
 
 
@@ -161,12 +161,20 @@ def test_own_split_column(tmp_path: Path) -> None:
     assert names == [["x"], ["z", "y"], ["q"]]
 
 
+def test_clips_that_are_only_tested_need_no_others(tmp_path: Path) -> None:
+    manifest = read_manifest(_csv(tmp_path, "sample,label,split,rgb\nx,w,test,a.avi\n"))
+    assert split_rows(manifest, protocol="split", split="test") == manifest.rows
+    undivided = read_manifest(_csv(tmp_path, "sample,label,rgb\nx,w,a.avi\n"))
+    with pytest.raises(ValueError, match=r"csv has no split column: let split be all, or choose a protocol"):
+        split_rows(undivided, protocol="split", split="test")
+
+
 def test_impossible_divisions_are_refused(manifest: Manifest) -> None:
     with pytest.raises(ValueError, match="unknown protocol 'utd_mhad/cross-subjects' \\(did you mean 'utd_mhad/cross-"):
         split_manifest(manifest, "utd_mhad/cross-subjects")
     with pytest.raises(ValueError, match="validation subject '2' is no training subject: choose from 1, 3, 5, 7"):
         split_manifest(manifest, "utd_mhad/cross-subject", ["2"])
-    with pytest.raises(ValueError, match="leaves no training clips"):
+    with pytest.raises(ValueError, match=r"every training subject of .* is held out: hold out fewer"):
         split_manifest(manifest, "utd_mhad/cross-subject", ["1", "3", "5", "7"])
     with pytest.raises(ValueError, match=r"sample 's0' in .* has no split: write train, val or test"):
         split_manifest(manifest, "split")

@@ -74,6 +74,12 @@ def test_clips_without_any_chosen_modality_are_left_out(manifest: Path) -> None:
     assert len(clips.splits.train) == sum(row.split == "train" for row in read_manifest(manifest).rows) * 2 // 3
 
 
+def test_training_needs_training_clips(manifest: Path) -> None:
+    manifest.write_text(manifest.read_text().replace(",train,", ",test,"))
+    with pytest.raises(ValueError, match=r"'split' leaves no training clips in .*: write train into its split column"):
+        read_clips(DataConfig(manifest=manifest, modalities=MODALITIES))
+
+
 def test_a_modality_that_no_training_clip_has_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     manifest = write_recordings(tmp_path)
     lines = manifest.read_text().splitlines()
