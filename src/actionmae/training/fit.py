@@ -52,6 +52,7 @@ def fit(
 ) -> None:
     """Run Lightning. Afterwards `module` has the last epoch's weights."""
     epoch_end = EpochEnd(folder, settings=settings, clips=clips, resume=resume)
+    weights = {name: weight.to("meta") for name, weight in module.own_weights().items()}  # for names and shapes alone
     with _quiet_lightning():
         try:
             trainer = pl.Trainer(
@@ -59,7 +60,7 @@ def fit(
                 gradient_clip_val=module.optim.clip_norm if module.automatic_optimization else None,
                 accumulate_grad_batches=settings.engine.accumulate if module.automatic_optimization else 1,
                 callbacks=[epoch_end, KeepSigterm(), *([ProgressBar()] if settings.engine.progress else [])],
-                plugins=[CheckpointFiles(folder.last, module.own_weights()), *_environment(settings)],
+                plugins=[CheckpointFiles(folder.last, weights), *_environment(settings)],
                 default_root_dir=folder.path,
                 **trainer_options(settings),
             )
