@@ -28,7 +28,7 @@ demo: $(INSTALLED) ## Render recordings, train with and without ActionMAE, print
 test: lint ## Everything that must be green: lint and pytest (ACTIONMAE_DATA=folder adds the real recordings)
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-benchmark: $(INSTALLED) ## Measure speed as ratios on a machine that does nothing else, under 8 minutes on two cores
+benchmark: $(INSTALLED) ## Measure speed as ratios on a machine that does nothing else, half an hour or more on two cores
 	$(BIN)/python -m benchmarks
 
 lint: $(INSTALLED) ## ruff (lint and format), mypy --strict, import layers

@@ -1,6 +1,6 @@
 """`python -m benchmarks`: run the benchmarks, print Markdown, write the raw times as JSON.
 
-python -m benchmarks                     # all; under 8 minutes on two free cores
+python -m benchmarks                     # all; half an hour or more on two free cores
 python -m benchmarks throughput --threads 1
 """
 
