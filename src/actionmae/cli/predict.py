@@ -120,7 +120,7 @@ def _predict_clips(
         print(f"{out}: {len(clips)} clips, {len(failed)} not predicted")
     for what, lines in (("broken recordings that were not used", partly), ("clips that were not predicted", failed)):
         if lines:
-            log.warning("%d %s:\n  %s", len(lines), what, "\n  ".join(lines))
+            log.warning("%s (%d):\n  %s", what, len(lines), "\n  ".join(lines))
     return 1 if failed else 0
 
 

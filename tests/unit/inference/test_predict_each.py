@@ -106,8 +106,8 @@ def test_a_manifest_is_predicted_into_a_file(
     break_some(manifest)
     assert main(["predict", str(folder), str(manifest), "--out", f"{manifest.parent}/out.csv"]) == 1
     assert capsys.readouterr().out.splitlines()[-1] == f"{manifest.parent}/out.csv: 33 clips, 1 not predicted"
-    assert "2 broken recordings that were not used:\n  clip1 without sound: " in caplog.text
-    assert "1 clips that were not predicted:\n  clip2: " in caplog.text
+    assert "broken recordings that were not used (2):\n  clip1 without sound: " in caplog.text
+    assert "clips that were not predicted (1):\n  clip2: " in caplog.text
     whole = [json.loads(line) for line in (manifest.parent / "all.jsonl").read_text().splitlines()]
     with (manifest.parent / "out.csv").open() as file:
         flat = list(csv.DictReader(file))

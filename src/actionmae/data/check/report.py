@@ -74,8 +74,12 @@ class CheckReport:
             lines += [f"  {text}" for text in texts[:_SHOWN]]
             if count > _SHOWN:
                 lines.append(f"  … and {count - _SHOWN} more (--json lists all)")
-        lines.append(f"{self.errors} errors, {len(self.findings) - self.errors} warnings")
+        lines.append(f"{_counted(self.errors, 'error')}, {_counted(len(self.findings) - self.errors, 'warning')}")
         return "\n".join(lines)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _times(count: int) -> str:

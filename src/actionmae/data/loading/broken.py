@@ -22,4 +22,4 @@ def log_broken(broken: Mapping[Recording, str], which: str) -> None:
     if broken:
         lines = [f"{sample} without {modality}: {reason}" for (sample, modality), reason in sorted(broken.items())]
         listed = "\n  ".join(lines)
-        logger.warning("%d broken recordings of the %s clips counted as missing:\n  %s", len(lines), which, listed)
+        logger.warning("broken recordings of the %s clips counted as missing (%d):\n  %s", which, len(lines), listed)

@@ -235,7 +235,8 @@ class ClipDataset(Dataset[ClipSample]):
             yield
         except (ValueError, OSError) as error:
             if not self._skip_broken:
-                raise
+                kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
+                raise kind(f"{error}; mend or remove it, or set skip_broken to go on without it") from error
             self.note_broken({key: str(error)})
 
 

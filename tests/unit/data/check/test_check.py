@@ -1,5 +1,6 @@
 """The check: every kind of fault is planted once and found."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -94,6 +95,9 @@ def test_every_fault_is_found(manifest: Path, tmp_path: Path, capsys: pytest.Cap
     assert "subject 1 is in train and test" in text
     assert "clip2 and clip5 have one depth recording, d2.avi" in text
     assert "error: no recording, once" in text
+    assert text.endswith("6 errors, 5 warnings")
+    one = [each for each in report.findings if each.kind == "no_recording"]
+    assert dataclasses.replace(report, findings=one).to_text().endswith("1 error, 0 warnings")
 
 
 def test_half_filled_columns_are_found_and_empty_ones_are_not(manifest: Path) -> None:

@@ -108,7 +108,7 @@ def test_the_list_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
     assert not caplog.records
     log_broken({("b", "rgb"): "too short", ("a", "depth"): "no video"}, "test")
     assert caplog.messages == [
-        "2 broken recordings of the test clips counted as missing:\n"
+        "broken recordings of the test clips counted as missing (2):\n"
         "  a without depth: no video\n  b without rgb: too short"
     ]
 
