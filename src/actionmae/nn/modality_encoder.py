@@ -14,6 +14,7 @@ from actionmae.nn.config import ClassifierConfig
 from actionmae.nn.dynamic_image import DynamicImageEncoder
 from actionmae.nn.fully_convolutional_3d import FullyConvolutional3D
 from actionmae.nn.grid_cnn import GridCNN
+from actionmae.nn.motion_transformer import MotionTransformer
 from actionmae.nn.norms import replace_norms
 from actionmae.nn.parts import Part
 from actionmae.nn.registry import find_encoder, register_encoder
@@ -81,12 +82,17 @@ def build_modality_encoder(spec: ModalitySpec, config: ClassifierConfig) -> Moda
         ValueError: If the encoder is unknown or does not fit the modality's kind.
     """
     entry = find_encoder(config.encoder_of(spec), spec)
-    time: nn.Module | None = None
-    if not entry.whole_clip and config.time_encoder == "segments":
-        time = SegmentMeans(embed_dim=config.embed_dim)
-    elif not entry.whole_clip:
-        time = TimeTransformer(num_frames=spec.num_frames, config=config.transformer(config.time_depth))
+    time = None if entry.whole_clip else _build_time_encoder(spec.num_frames, config)
     return ModalityEncoder(space=entry.build(spec, config), time=time)
+
+
+def _build_time_encoder(num_frames: int, config: ClassifierConfig) -> nn.Module:
+    if config.time_encoder == "segments":
+        return SegmentMeans(embed_dim=config.embed_dim)
+    layers = config.transformer(config.time_depth)
+    if config.time_encoder == "motion":
+        return MotionTransformer(num_frames=num_frames, config=layers)
+    return TimeTransformer(num_frames=num_frames, config=layers)
 
 
 def encoder_parts(spec: ModalitySpec, config: ClassifierConfig, prefix: str) -> list[Part]:

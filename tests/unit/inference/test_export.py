@@ -114,8 +114,8 @@ def test_late_fusion_is_exported_and_the_page_runs(
 ) -> None:
     torch.manual_seed(1)
     specialists = [
-        build_classifier(ModalitySet([spec]), classes=CLASSES, config=ClassifierConfig(**SIZE, fusion="sum"))
-        for spec in (RGB, INERTIAL)
+        build_classifier(ModalitySet([spec]), classes=CLASSES, config=ClassifierConfig(**SIZE, fusion="sum", **time))
+        for spec, time in ((RGB, {}), (INERTIAL, {"time_encoder": "motion"}))
     ]
     fused = LateFusion(specialists, weights=[0.5, 2.0], temperatures=[1.5, 0.7])
     save_model(fused, tmp_path / "runs/mine/model")

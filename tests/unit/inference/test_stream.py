@@ -83,8 +83,9 @@ def same(answer: Any, expected: Any) -> None:
     assert answer.prediction.available == expected.available
 
 
-def test_a_stream_answers_as_a_file_on_every_subset() -> None:
-    model = model_of(KINDS, action_mae=True)
+@pytest.mark.parametrize("options", [{"action_mae": True}, {"time_encoder": "motion", "fusion": "sum"}], ids=str)
+def test_a_stream_answers_as_a_file_on_every_subset(options: dict[str, Any]) -> None:
+    model = model_of(KINDS, **options)
     clip, names = recording(), model.modalities.names
     full, part = stream_of(model), stream_of(model)
     push_all(full, clip, start=100.0)
