@@ -2,7 +2,9 @@
 
 Not in the paper. Most of what an image network says of a frame is the same in all frames of a clip: the person, the
 room. A few hundred clips hardly teach Eq. 2–4 to look past it. So each feature is standardised over the frames of a
-batch, and the change since the frame before is added to it, through one matrix. What this is worth: docs/research.md.
+batch, and the change since the frame before is added to it, through one matrix. Once standardised, frames of several
+modalities can be read by one and the same network, which then learns from all of them. What this is worth:
+docs/research.md.
 
 Legend: R rows (clips that have this modality), T frame, C embed_dim.
 """
@@ -22,14 +24,21 @@ class MotionTransformer(nn.Module):
     Args:
         num_frames: T; shorter sequences are accepted.
         config: Of the transformer.
+        shared: Another modality's, whose matrix and transformer this one uses; only the standardisation is its own.
+            None = all its own.
     """
 
-    def __init__(self, *, num_frames: int, config: TransformerConfig) -> None:
+    def __init__(
+        self, *, num_frames: int, config: TransformerConfig, shared: "MotionTransformer | None" = None
+    ) -> None:
         super().__init__()
         self.embed_dim = config.dim
         self.standardise = nn.BatchNorm1d(config.dim)
-        self.change = nn.Linear(config.dim, config.dim, bias=False)
-        self.transformer = TimeTransformer(num_frames=num_frames, config=config)
+        if shared is None:
+            self.change = nn.Linear(config.dim, config.dim, bias=False)
+            self.transformer = TimeTransformer(num_frames=num_frames, config=config)
+        else:
+            self.change, self.transformer = shared.change, shared.transformer
 
     def forward(
         self, x: Float[Tensor, "R T C"], *, frame_available: Bool[Tensor, "R T"] | None = None

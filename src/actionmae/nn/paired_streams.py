@@ -49,7 +49,8 @@ class PairedStreams(SavedModel):
         config: Encoders and sizes; what is said of fusion and ActionMAE is not read.
 
     Raises:
-        ValueError: If there are not two modalities, or only one of their encoders reads whole clips.
+        ValueError: If there are not two modalities, only one of their encoders reads whole clips, or the time encoder
+            is to be shared.
     """
 
     architecture: ClassVar[str] = "paired_streams"
@@ -64,6 +65,11 @@ class PairedStreams(SavedModel):
                 f"({', '.join(modalities.names)}): name exactly two modalities"
             )
         config.check_names(modalities.names)
+        if config.time_encoder == "shared_motion":
+            raise ValueError(
+                "model.time_encoder is 'shared_motion', but a stream that imagines another needs a time encoder of its "
+                "own: set it to motion"
+            )
         self.modalities, self.classes, self.config = modalities, check_classes(classes), config
         self.kept, self.lost = kept, 1 - kept
         own, other = (build_modality_encoder(modalities[slot], config) for slot in (self.kept, self.lost))

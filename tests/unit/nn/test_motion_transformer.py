@@ -1,16 +1,21 @@
 """The time encoder that is told what moves, against loops over clips and frames."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
-from actionmae.nn.config import TransformerConfig
+from actionmae.core.modality import ModalitySet
+from actionmae.nn.checkpoint import load_model, save_model
+from actionmae.nn.config import ClassifierConfig, TransformerConfig
 from actionmae.nn.modality_encoder import ModalityEncoder
 from actionmae.nn.motion_transformer import MotionTransformer, changes
+from actionmae.nn.paired_streams import PairedStreams
 from helpers.builders import tiny_batch
-from helpers.tiny_models import tiny_classifier, vectors
+from helpers.tiny_models import WIDTH, tiny_classifier, vectors
 
 THERE = torch.tensor([[True, True, True, True], [True, False, True, True], [False, True, True, False]])
 
@@ -67,6 +72,28 @@ def test_a_classifier_is_built_with_it_and_keeps_it() -> None:
     again.load_state_dict(model.state_dict())
     batch = tiny_batch(vectors(), 4)
     torch.testing.assert_close(again(batch).logits, model(batch).logits)
+
+
+def test_a_shared_one_has_one_network_and_a_standardisation_for_each_modality(tmp_path: Path) -> None:
+    model = tiny_classifier(vectors(), time_encoder="shared_motion")
+    first, second, third = (each.time for each in model.encoders)
+    assert first.transformer is second.transformer is third.transformer
+    assert first.change is second.change is third.change
+    assert len({id(each.standardise) for each in (first, second, third)}) == 3
+    assert len(first.transformer.pos) == 1 + 4  # the longest of the clips
+    save_model(model, tmp_path / "model")
+    kept = load_file(tmp_path / "model" / "model.safetensors")
+    assert [name for name in kept if name.endswith("change.weight")] == ["encoders.0.time.change.weight"]
+    batch, again = tiny_batch(vectors(), 4), load_model(tmp_path / "model")
+    assert again.encoders[2].time.transformer is again.encoders[0].time.transformer
+    torch.testing.assert_close(again(batch).logits, model(batch).logits)
+
+
+def test_a_pair_of_streams_cannot_share_one() -> None:
+    config = ClassifierConfig(**WIDTH, time_encoder="shared_motion")
+    pair = ModalitySet([vectors()[0], vectors()[1]])
+    with pytest.raises(ValueError, match=r"needs a time encoder of its own: set it to motion$"):
+        PairedStreams(modalities=pair, classes=("a", "b"), kept=0, connected=False, config=config)
 
 
 def test_more_frames_than_positions_are_refused() -> None:
