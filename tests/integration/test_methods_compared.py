@@ -1,5 +1,6 @@
 """Every method for any subset: trained from incomplete clips, interrupted, resumed, loaded, scored, asked."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def run(manifest: Path, folder: Path, name: str, *, epochs: int = 2, score: bool
     threads = torch.get_num_threads()
     settings = TrainSettings(
         data=DataConfig(manifest=manifest, modalities=MODALITIES, batch_size=8, cache=True),
-        model=TINY,
+        model=replace(TINY, time_encoder="shared_motion") if name == "cross_prediction" else TINY,
         method=method_config({"name": name}),
         optim=OptimConfig(lr=1e-2, epochs=epochs),
         device="cpu",
@@ -66,7 +67,7 @@ def test_a_trained_model_serves_every_subset(manifest: Path, tmp_path: Path, nam
         assert sum(predictor.predict(**{each: file}).probabilities) == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.parametrize("name", ["smil", "mmin", "optimal_fusion"])
+@pytest.mark.parametrize("name", ["smil", "mmin", "optimal_fusion", "cross_prediction"])
 @pytest.mark.parametrize("saves", [1, 3])
 def test_an_interrupted_run_ends_with_the_same_weights(
     manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, saves: int

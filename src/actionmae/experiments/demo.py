@@ -18,7 +18,7 @@ from actionmae.evaluation.table import RobustnessTable
 from actionmae.inference.predictor import Predictor
 from actionmae.methods import ActionMAEConfig, MethodConfig, PlainConfig
 from actionmae.methods.config.streams import CrossPredictionConfig
-from actionmae.nn.config import ClassifierConfig
+from actionmae.nn.config import ClassifierConfig, TimeEncoder
 from actionmae.report.runs import report_runs
 from actionmae.synthetic import render_dataset
 from actionmae.training.config import DataConfig, OptimConfig
@@ -32,12 +32,12 @@ ACTIONS = (7, 8, 9, 10, 22, 23, 24, 27)
 """NTU RGB+D's numbers: throw, sit down, stand up, clap, cheer up, wave, kick, jump up."""
 PROTOCOL = "ntu/cross-subject"
 SENSORS = ("rgb", "depth", "ir")
-MODELS: dict[str, tuple[str, MethodConfig]] = {
-    "fusion": ("plain transformer fusion", PlainConfig()),
-    "actionmae": ("ActionMAE with token heads", ActionMAEConfig(drop_per="sample", token_weight=1.0)),
-    "cross_prediction": ("cross prediction", CrossPredictionConfig()),
+MODELS: dict[str, tuple[str, MethodConfig, TimeEncoder]] = {
+    "fusion": ("plain transformer fusion", PlainConfig(), "transformer"),
+    "actionmae": ("ActionMAE with token heads", ActionMAEConfig(drop_per="sample", token_weight=1.0), "transformer"),
+    "cross_prediction": ("cross prediction", CrossPredictionConfig(), "shared_motion"),
 }
-"""By run folder: what is printed of it, and how it is trained; all else is equal."""
+"""By run folder: what is printed of it, its method and its time encoder; all else is equal."""
 
 Progress = Callable[[int, int], None]
 
@@ -71,9 +71,9 @@ def run_demo(
     splits = split_manifest(read_manifest(manifest), PROTOCOL)
     yield f"   {len(splits.train)} clips to train on, {len(splits.test)} of other people to test on"
     tables, runs = {}, []
-    for step, (name, (title, method)) in enumerate(MODELS.items(), 2):
+    for step, (name, (title, method, time_encoder)) in enumerate(MODELS.items(), 2):
         yield f"{step}. Training {title}: {epochs} epochs"
-        train_demo_model(method, out / name, manifest, epochs=epochs, frame_size=frame_size, seed=seed)
+        train_demo_model(method, time_encoder, out / name, manifest, epochs=epochs, frame_size=frame_size, seed=seed)
         tables[title] = _table(out / name)
         runs.append(f"{title}={out / name}")
     for title, table in tables.items():
@@ -113,7 +113,14 @@ def render_recordings(
 
 
 def train_demo_model(
-    method: MethodConfig, run: Path, manifest: Path, *, epochs: int, frame_size: int, seed: int
+    method: MethodConfig,
+    time_encoder: TimeEncoder,
+    run: Path,
+    manifest: Path,
+    *,
+    epochs: int,
+    frame_size: int,
+    seed: int,
 ) -> Path:
     """Train one of `MODELS`."""
     sensors = tuple({"name": sensor, "shape": [3, frame_size, frame_size], "num_frames": 8} for sensor in SENSORS)
@@ -133,6 +140,7 @@ def train_demo_model(
             space_encoder="grid_cnn",
             mlp_dim=256,
             num_heads=4,
+            time_encoder=time_encoder,
         ),
         method=method,
         optim=OptimConfig(lr=1e-3, weight_decay=1e-2, epochs=epochs, schedule="cosine", warmup_epochs=2.0),

@@ -89,11 +89,12 @@ def test_a_shared_one_has_one_network_and_a_standardisation_for_each_modality(tm
     torch.testing.assert_close(again(batch).logits, model(batch).logits)
 
 
-def test_a_pair_of_streams_cannot_share_one() -> None:
+def test_streams_of_a_pair_have_one_each() -> None:
     config = ClassifierConfig(**WIDTH, time_encoder="shared_motion")
     pair = ModalitySet([vectors()[0], vectors()[1]])
-    with pytest.raises(ValueError, match=r"needs a time encoder of its own: set it to motion$"):
-        PairedStreams(modalities=pair, classes=("a", "b"), kept=0, connected=False, config=config)
+    model = PairedStreams(modalities=pair, classes=("a", "b"), kept=0, connected=False, config=config)
+    assert model.config.time_encoder == "motion"
+    assert model.kept_stream.encoder.time.transformer is not model.lost_stream.encoder.time.transformer
 
 
 def test_more_frames_than_positions_are_refused() -> None:
