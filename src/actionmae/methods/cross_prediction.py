@@ -27,7 +27,7 @@ from actionmae.methods.coarse_frames import coarse_frames, coarse_size, resample
 from actionmae.methods.config.streams import CrossPredictionConfig
 from actionmae.nn.classifier import MultiModalClassifier
 from actionmae.nn.fusion import SumFusion
-from actionmae.nn.losses import token_classification_loss
+from actionmae.nn.losses import masked_mean, slot_losses
 
 
 class CrossPrediction(Method):
@@ -64,13 +64,17 @@ class CrossPrediction(Method):
         tokens = self.model.encode_time(features, batch)
         logits = fusion.by_slot(tokens, batch.available)
         errors = by_source(self.prediction_errors(features, batch))
-        smoothing = self.config.label_smoothing
+        by_clip = slot_losses(logits, batch.labels, batch.available, label_smoothing=self.config.label_smoothing)
         untold = tokens.new_zeros(())
         losses = {
-            "cls": token_classification_loss(logits, batch.labels, batch.available, label_smoothing=smoothing),
+            "cls": masked_mean(by_clip, batch.available),
             "prediction": self.config.prediction_weight * torch.stack([*errors.values()] or [untold]).mean(),
         }
         logs = {f"unexplained_by/{source}": error.detach() for source, error in errors.items()}
+        for slot, name in enumerate(self.model.modalities.names):
+            there = batch.available[:, slot]
+            if bool(there.any()):
+                logs[f"cls_of/{name}"] = masked_mean(by_clip[:, slot], there).detach()
         return StepOutput(losses=losses, logs=logs)
 
     def prediction_errors(

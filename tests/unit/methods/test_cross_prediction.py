@@ -107,6 +107,19 @@ def test_the_loss_is_the_mean_over_the_streams_of_the_mean_over_their_targets() 
     assert set(losses) == {"cls", "prediction"}
 
 
+def test_the_cross_entropy_of_each_stream_is_logged() -> None:
+    method, batch = of_kinds(vectors()), tiny_batch(vectors(), 8)
+    step = method.step(batch, Draws.from_seed(0))
+    tokens, seen = method.model.encode(batch), 0.0
+    for slot, name in enumerate(vectors().names):
+        rows = batch.available[:, slot]
+        logits = method.model.fusion.heads[slot](tokens[rows, slot])
+        loss = torch.nn.functional.cross_entropy(logits, batch.labels[rows], label_smoothing=0.1)
+        assert step.logs[f"cls_of/{name}"].item() == pytest.approx(loss.item(), rel=1e-5)
+        seen += loss.item() * int(rows.sum())
+    assert step.losses["cls"].item() == pytest.approx(seen / int(batch.available.sum()), rel=1e-5)
+
+
 def test_a_clip_s_absent_sensors_neither_teach_nor_are_taught() -> None:
     method, batch = of_kinds(vectors()), tiny_batch(vectors(), 8)
     lost = {name: clip.clone() for name, clip in batch.clips.items()}
