@@ -130,12 +130,10 @@ def shared_time_part(modalities: ModalitySet, config: ClassifierConfig) -> list[
     """The time encoder that all modalities share, under the name of the first that has one; nothing without it."""
     if config.time_encoder != "shared_motion":
         return []
-    with_time = (
-        slot for slot, spec in enumerate(modalities) if not find_encoder(config.encoder_of(spec), spec).whole_clip
-    )
-    return [
-        Part(role="time", prefix=f"encoders.{slot}.time.", settings=_time_settings(config)) for slot in [*with_time][:1]
-    ]
+    for slot, spec in enumerate(modalities):
+        if not find_encoder(config.encoder_of(spec), spec).whole_clip:
+            return [Part(role="time", prefix=f"encoders.{slot}.time.", settings=_time_settings(config))]
+    return []
 
 
 def _time_settings(config: ClassifierConfig) -> dict[str, Any]:

@@ -188,7 +188,8 @@ def _finish(
         scores = scorer(network)
     except (ValueError, OSError) as error:
         raise ValueError(
-            f"the model is finished ({folder.model}), but its test clips cannot be scored: {error}; then resume the run"
+            f"the model is finished ({folder.model}), but its test clips cannot be scored: {error}; mend or remove it, "
+            "or let data.skip_broken be true, then resume the run"
         ) from error
     brief = {"model": str(folder.model), "manifest": str(data.manifest), "protocol": data.protocol, "split": "test"}
     table = write_scores(scores, folder.path, facts={**brief, "seed": settings.engine.seed})

@@ -144,5 +144,8 @@ def test_meter_means_over_clips() -> None:
     meter.update({"loss": torch.tensor(1.0)}, clips=3)
     meter.update({"loss": torch.tensor(2.0, requires_grad=True)}, clips=1)
     assert meter.means() == {"loss": 1.25} == meter.last
+    meter.update({"loss": torch.tensor(0.0), "error/depth": torch.tensor(4.0)}, clips=4)
+    meter.update({"loss": torch.tensor(0.0), "error/depth": torch.tensor(1.0)}, clips=2)
+    assert meter.means() == {"loss": 0.5, "error/depth": 3.0}
     meter.reset()
     assert meter.means() == {}

@@ -235,8 +235,7 @@ class ClipDataset(Dataset[ClipSample]):
             yield
         except (ValueError, OSError) as error:
             if not self._skip_broken:
-                kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
-                raise kind(f"{error}; mend or remove it, or set skip_broken to go on without it") from error
+                raise
             self.note_broken({key: str(error)})
 
 
