@@ -33,7 +33,7 @@ class Meter:
             self._clips[name] = self._clips.get(name, 0) + clips
 
     def means(self) -> dict[str, float]:
-        """Mean of each name over the clips. Of several processes every one has to call this; each gets all of theirs."""
+        """Mean of each name over the clips; of several processes each has to call this, and gets that over all."""
         sums = torch.stack(list(self._sums.values())).tolist() if self._sums else []
         own = {name: (total, self._clips[name]) for name, total in zip(self._sums, sums, strict=True)}
         found = [own]
