@@ -22,12 +22,17 @@ from torch import Tensor, nn
 
 from actionmae.core.modality import ModalitySpec
 from actionmae.core.tensors import ClipBatch
-from actionmae.methods.base import Draws, Method, StepOutput
+from actionmae.methods.base import Draws, Method, Stage, StepOutput
 from actionmae.methods.coarse_frames import coarse_frames, coarse_size, resampled, standardised
 from actionmae.methods.config.streams import CrossPredictionConfig
+from actionmae.methods.shared import in_two
 from actionmae.nn.classifier import MultiModalClassifier
 from actionmae.nn.fusion import SumFusion
 from actionmae.nn.losses import masked_mean, slot_losses
+from actionmae.nn.motion_transformer import MotionTransformer, part, share
+
+TOGETHER, APART = "together", "apart"
+"""The stages."""
 
 
 class CrossPrediction(Method):
@@ -56,21 +61,30 @@ class CrossPrediction(Method):
             }
         )
 
-    def step(self, batch: ClipBatch, draws: Draws, *, stage: str = "train", group: str = "all") -> StepOutput:
-        """Cross-entropy of every stream, and the error of what it tells of the others."""
+    def stages(self, epochs: int) -> tuple[Stage, ...]:
+        """Together, then apart."""
+        return in_two(epochs, TOGETHER, APART, fraction=self.config.together_fraction)
+
+    def begin(self, stage: Stage) -> None:
+        """Share the time encoders that can be shared, or give each stream its copy."""
+        super().begin(stage)
+        times = [encoder.time for encoder in self.model.encoders if isinstance(encoder.time, MotionTransformer)]
+        (share if stage.name == TOGETHER else part)(times)
+
+    def step(self, batch: ClipBatch, draws: Draws, *, stage: str = TOGETHER, group: str = "all") -> StepOutput:
+        """Cross-entropy of every stream; together, also the error of what it tells of the others."""
         fusion = self.model.fusion
         assert isinstance(fusion, SumFusion)
         features = self.model.encode_frames(batch)
         tokens = self.model.encode_time(features, batch)
         logits = fusion.by_slot(tokens, batch.available)
-        errors = by_source(self.prediction_errors(features, batch))
         by_clip = slot_losses(logits, batch.labels, batch.available, label_smoothing=self.config.label_smoothing)
-        untold = tokens.new_zeros(())
-        losses = {
-            "cls": masked_mean(by_clip, batch.available),
-            "prediction": self.config.prediction_weight * torch.stack([*errors.values()] or [untold]).mean(),
-        }
-        logs = {f"unexplained_by/{source}": error.detach() for source, error in errors.items()}
+        losses, logs = {"cls": masked_mean(by_clip, batch.available)}, {}
+        if stage == TOGETHER:
+            errors = by_source(self.prediction_errors(features, batch))
+            untold = tokens.new_zeros(())
+            losses["prediction"] = self.config.prediction_weight * torch.stack([*errors.values()] or [untold]).mean()
+            logs = {f"unexplained_by/{source}": error.detach() for source, error in errors.items()}
         for slot, name in enumerate(self.model.modalities.names):
             there = batch.available[:, slot]
             if bool(there.any()):
