@@ -1,11 +1,14 @@
-"""Cross prediction: one stream for each modality, whose frame features also tell what every other sensor sees.
+"""Cross prediction: one stream for each modality; they learn together and tell each other what they see, then part.
 
 Not in the paper. ActionMAE (§3) rebuilds the *token* of a lost modality for a fusion to read; a token is one vector a
 clip, and a few hundred clips teach it little. Here every *frame* of a clip is a target, and what is rebuilt is thrown
 away: an encoder that had to tell from depth alone where the joints are, and how the wrist turns, has learnt what the
 other sensors know before one of them is lost. Related: the other sensors are privileged information, as for Hoffman et
-al. (2016) and Garcia et al. (2018), but what is imitated is their input, not another network's features, and there are
-no stages.
+al. (2016) and Garcia et al. (2018), but what is imitated is their input, not another network's features.
+
+Two stages. Together: the streams have one time encoder, and the frame features of each also tell what every other
+sensor sees in the same frame. Apart: each has a copy of that time encoder, and learns its own classes alone, as a
+specialist does that begins where all others have helped it to; what helps a weak stream holds a strong one back.
 
 At test time the streams' logits are added, which is late fusion: the sum of log-probabilities up to a constant. A
 single stream's prediction is its own, and the cost is that of the specialists.
@@ -40,7 +43,7 @@ class CrossPrediction(Method):
 
     Args:
         model: With fusion "sum".
-        config: The weight of the prediction.
+        config: The weight of the prediction, and how long they are together.
     """
 
     model: MultiModalClassifier
@@ -66,10 +69,16 @@ class CrossPrediction(Method):
         return in_two(epochs, TOGETHER, APART, fraction=self.config.together_fraction)
 
     def begin(self, stage: Stage) -> None:
-        """Share the time encoders that can be shared, or give each stream its copy."""
+        """Share the time encoders, if they standardise what they read, or give each stream its copy.
+
+        Shared are the weights of the first, whatever the others began with; frozen ones are left as they are.
+        """
         super().begin(stage)
         times = [encoder.time for encoder in self.model.encoders if isinstance(encoder.time, MotionTransformer)]
-        (share if stage.name == TOGETHER else part)(times)
+        if stage.name == TOGETHER:
+            share([time for time in times if all(weight.requires_grad for weight in time.parameters())])
+        else:
+            part(times)
 
     def step(self, batch: ClipBatch, draws: Draws, *, stage: str = TOGETHER, group: str = "all") -> StepOutput:
         """Cross-entropy of every stream; together, also the error of what it tells of the others."""

@@ -3,8 +3,8 @@
 Not in the paper. Most of what an image network says of a frame is the same in all frames of a clip: the person, the
 room. A few hundred clips hardly teach Eq. 2–4 to look past it. So each feature is standardised over the frames of a
 batch, and the change since the frame before is added to it, through one matrix. Once standardised, frames of several
-modalities can be read by one and the same network, which then learns from all of them. What this is worth:
-docs/research.md.
+modalities can be read by one and the same network, which then learns from all of them: see `share`. What this is
+worth: docs/research.md.
 
 Legend: R rows (clips that have this modality), T frame, C embed_dim.
 """

@@ -173,6 +173,17 @@ def test_time_encoders_that_do_not_standardise_are_not_shared() -> None:
     assert len({id(encoder.time.layers) for encoder in method.model.encoders}) == 3
 
 
+def test_a_frozen_time_encoder_is_not_shared() -> None:
+    method = with_motion()
+    first, second, third = (encoder.time for encoder in method.model.encoders)
+    first.requires_grad_(False)
+    method.begin(method.stages(4)[0])
+    assert second.change is third.change
+    assert second.transformer.layers is third.transformer.layers
+    assert first.change is not second.change
+    assert first.transformer.layers is not second.transformer.layers
+
+
 def test_without_time_together_nothing_is_told() -> None:
     (only,) = with_motion(together_fraction=0.0).stages(3)
     assert (only.name, only.epochs) == ("apart", 3)
