@@ -42,7 +42,7 @@ def run(manifest: Path, folder: Path, name: str, *, epochs: int = 2, score: bool
     threads = torch.get_num_threads()
     settings = TrainSettings(
         data=DataConfig(manifest=manifest, modalities=MODALITIES, batch_size=8, cache=True),
-        model=replace(TINY, time_encoder="motion") if name == "cross_prediction" else TINY,
+        model=replace(TINY, time_encoder="shared_motion") if name == "cross_prediction" else TINY,
         method=method_config({"name": name}),
         optim=OptimConfig(lr=1e-2, epochs=epochs),
         device="cpu",

@@ -35,7 +35,7 @@ SENSORS = ("rgb", "depth", "ir")
 MODELS: dict[str, tuple[str, MethodConfig, TimeEncoder]] = {
     "fusion": ("plain transformer fusion", PlainConfig(), "transformer"),
     "actionmae": ("ActionMAE with token heads", ActionMAEConfig(drop_per="sample", token_weight=1.0), "transformer"),
-    "cross_prediction": ("cross prediction", CrossPredictionConfig(), "motion"),
+    "cross_prediction": ("cross prediction", CrossPredictionConfig(), "shared_motion"),
 }
 """By run folder: what is printed of it, its method and its time encoder; all else is equal."""
 

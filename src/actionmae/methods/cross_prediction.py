@@ -1,14 +1,11 @@
-"""Cross prediction: one stream for each modality; they learn together and tell each other what they see, then part.
+"""Cross prediction: one stream for each modality, whose frame features also tell what every other sensor sees.
 
 Not in the paper. ActionMAE (§3) rebuilds the *token* of a lost modality for a fusion to read; a token is one vector a
 clip, and a few hundred clips teach it little. Here every *frame* of a clip is a target, and what is rebuilt is thrown
 away: an encoder that had to tell from depth alone where the joints are, and how the wrist turns, has learnt what the
 other sensors know before one of them is lost. Related: the other sensors are privileged information, as for Hoffman et
-al. (2016) and Garcia et al. (2018), but what is imitated is their input, not another network's features.
-
-Two stages. Together: the streams have one time encoder, and the frame features of each also tell what every other
-sensor sees in the same frame. Apart: each has a copy of that time encoder, and learns its own classes alone, as a
-specialist does that begins where all others have helped it to; what helps a weak stream holds a strong one back.
+al. (2016) and Garcia et al. (2018), but what is imitated is their input, not another network's features, and there are
+no stages.
 
 At test time the streams' logits are added, which is late fusion: the sum of log-probabilities up to a constant. A
 single stream's prediction is its own, and the cost is that of the specialists.
@@ -25,17 +22,12 @@ from torch import Tensor, nn
 
 from actionmae.core.modality import ModalitySpec
 from actionmae.core.tensors import ClipBatch
-from actionmae.methods.base import Draws, Method, Stage, StepOutput
+from actionmae.methods.base import Draws, Method, StepOutput
 from actionmae.methods.coarse_frames import coarse_frames, coarse_size, resampled, standardised
 from actionmae.methods.config.streams import CrossPredictionConfig
-from actionmae.methods.shared import in_two
 from actionmae.nn.classifier import MultiModalClassifier
 from actionmae.nn.fusion import SumFusion
 from actionmae.nn.losses import masked_mean, slot_losses
-from actionmae.nn.motion_transformer import MotionTransformer, part, share
-
-TOGETHER, APART = "together", "apart"
-"""The stages."""
 
 
 class CrossPrediction(Method):
@@ -43,7 +35,7 @@ class CrossPrediction(Method):
 
     Args:
         model: With fusion "sum".
-        config: The weight of the prediction, and how long they are together.
+        config: The weight of the prediction.
     """
 
     model: MultiModalClassifier
@@ -64,36 +56,21 @@ class CrossPrediction(Method):
             }
         )
 
-    def stages(self, epochs: int) -> tuple[Stage, ...]:
-        """Together, then apart."""
-        return in_two(epochs, TOGETHER, APART, fraction=self.config.together_fraction)
-
-    def begin(self, stage: Stage) -> None:
-        """Share the time encoders, if they standardise what they read, or give each stream its copy.
-
-        Shared are the weights of the first, whatever the others began with; frozen ones are left as they are.
-        """
-        super().begin(stage)
-        times = [encoder.time for encoder in self.model.encoders if isinstance(encoder.time, MotionTransformer)]
-        if stage.name == TOGETHER:
-            share([time for time in times if all(weight.requires_grad for weight in time.parameters())])
-        else:
-            part(times)
-
-    def step(self, batch: ClipBatch, draws: Draws, *, stage: str = TOGETHER, group: str = "all") -> StepOutput:
-        """Cross-entropy of every stream; together, also the error of what it tells of the others."""
+    def step(self, batch: ClipBatch, draws: Draws, *, stage: str = "train", group: str = "all") -> StepOutput:
+        """Cross-entropy of every stream, and the error of what it tells of the others."""
         fusion = self.model.fusion
         assert isinstance(fusion, SumFusion)
         features = self.model.encode_frames(batch)
         tokens = self.model.encode_time(features, batch)
         logits = fusion.by_slot(tokens, batch.available)
+        errors = by_source(self.prediction_errors(features, batch))
         by_clip = slot_losses(logits, batch.labels, batch.available, label_smoothing=self.config.label_smoothing)
-        losses, logs = {"cls": masked_mean(by_clip, batch.available)}, {}
-        if stage == TOGETHER:
-            errors = by_source(self.prediction_errors(features, batch))
-            untold = tokens.new_zeros(())
-            losses["prediction"] = self.config.prediction_weight * torch.stack([*errors.values()] or [untold]).mean()
-            logs = {f"unexplained_by/{source}": error.detach() for source, error in errors.items()}
+        untold = tokens.new_zeros(())
+        losses = {
+            "cls": masked_mean(by_clip, batch.available),
+            "prediction": self.config.prediction_weight * torch.stack([*errors.values()] or [untold]).mean(),
+        }
+        logs = {f"unexplained_by/{source}": error.detach() for source, error in errors.items()}
         for slot, name in enumerate(self.model.modalities.names):
             there = batch.available[:, slot]
             if bool(there.any()):

@@ -80,7 +80,10 @@ def save_model(
         ValueError: If a weight is not finite, or the model cannot be rebuilt from a configuration.
     """
     folder = Path(folder)
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    again = _names_again(model)
+    state = {
+        name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items() if name not in again
+    }
     _check_finite(state, "the model")
     weights = save(state)
     supported = model.supported_subsets
@@ -142,6 +145,7 @@ def load_model(folder: str | Path, *, device: torch.device | str = "cpu") -> Sav
             model.calibration = Calibration.from_dict(config.calibration)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{folder / 'config.json'} describes no model ({error}): save it again") from error
+    weights |= {name: weights[first] for name, first in _names_again(model).items() if first in weights}
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
@@ -189,6 +193,13 @@ class _Version:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _names_again(model: SavedModel) -> dict[str, str]:
+    """Of parameters that several parts share, each further name and the first: a folder holds them once."""
+    first: dict[int, str] = {}
+    named = model.named_parameters(remove_duplicate=False)
+    return {name: known for name, each in named if (known := first.setdefault(id(each), name)) != name}
 
 
 def _check_finite(state: Mapping[str, Tensor], what: str) -> None:

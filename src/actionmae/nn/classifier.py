@@ -26,7 +26,7 @@ from actionmae.nn.classifier_parts import classifier_parts
 from actionmae.nn.completion import build_completion
 from actionmae.nn.config import ClassifierConfig
 from actionmae.nn.fusion import logits_by_slot
-from actionmae.nn.modality_encoder import ModalityEncoder, build_modality_encoder
+from actionmae.nn.modality_encoder import ModalityEncoder, build_modality_encoders
 from actionmae.nn.parts import Part
 from actionmae.nn.registry import find_fusion
 
@@ -285,7 +285,7 @@ def assemble(modalities: ModalitySet, classes: Sequence[str], config: Classifier
     return MultiModalClassifier(
         modalities=modalities,
         classes=classes,
-        encoders=[build_modality_encoder(spec, config) for spec in modalities],
+        encoders=build_modality_encoders(modalities, config),
         action_mae=_build_action_mae(size, config) if config.action_mae else None,
         fusion=find_fusion(config.fusion)(size, num_classes, config),
         token_heads=[nn.Linear(config.embed_dim, num_classes) for _ in modalities] if config.token_heads else None,

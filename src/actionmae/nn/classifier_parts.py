@@ -8,7 +8,7 @@ from torch import nn
 from actionmae.core.modality import ModalitySet
 from actionmae.nn.config import ClassifierConfig
 from actionmae.nn.fusion import ConcatFusion, SumFusion, TransformerFusion
-from actionmae.nn.modality_encoder import encoder_parts, token_head_part
+from actionmae.nn.modality_encoder import encoder_parts, shared_time_part, token_head_part
 from actionmae.nn.parts import Part
 
 
@@ -27,6 +27,7 @@ def classifier_parts(
     for slot, spec in enumerate(modalities):
         parts += encoder_parts(spec, config, f"encoders.{slot}.")
         parts.append(token_head_part(spec, config, classes, f"token_heads.{slot}."))
+    parts += shared_time_part(modalities, config)
     return [*parts, *_shared_parts(modalities.names, classes, config, fusion)]
 
 

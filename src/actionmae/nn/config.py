@@ -13,7 +13,7 @@ from actionmae.core.modality import ModalitySpec
 FusionInput = Literal["filled", "reconstructed", "missing"]
 ConfigPositions = Literal["input", "attention"]
 Normalization = Literal["weights", "imagenet"]
-TimeEncoder = Literal["transformer", "motion", "segments"]
+TimeEncoder = Literal["transformer", "motion", "shared_motion", "segments"]
 
 MOST_WEIGHTS = 2**28
 """In the layers of one transformer; the paper's have 6.3 million."""
@@ -97,8 +97,8 @@ class ClassifierConfig:
         normalization: "weights": frames reach a network normalised as its own weights were trained; "imagenet": all
             with ImageNet's mean and standard deviation (models of format 1).
         time_encoder: What makes a token of frame features: "transformer" (Eq. 2–4); "motion": the same, of standardised
-            features and their changes (not in the paper); "segments": means over equal parts of the clip, for fusion
-            "bilinear".
+            features and their changes (not in the paper); "shared_motion": one such network for all modalities;
+            "segments": means over equal parts of the clip, for fusion "bilinear".
         time_depth: L, layers of the time transformer (§2.1: 2).
         num_heads: Heads of every transformer (App. B: 8).
         mlp_dim: Feed-forward width of every transformer (App. B: 2048).

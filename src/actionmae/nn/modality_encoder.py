@@ -5,11 +5,12 @@ Legend: R rows (clips that have this modality), T frame, C embed_dim; frames is 
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from actionmae.core.modality import ModalitySpec
+from actionmae.core.modality import ModalitySet, ModalitySpec
 from actionmae.nn.config import ClassifierConfig
 from actionmae.nn.dynamic_image import DynamicImageEncoder
 from actionmae.nn.fully_convolutional_3d import FullyConvolutional3D
@@ -86,24 +87,57 @@ def build_modality_encoder(spec: ModalitySpec, config: ClassifierConfig) -> Moda
     return ModalityEncoder(space=entry.build(spec, config), time=time)
 
 
+def build_modality_encoders(modalities: ModalitySet, config: ClassifierConfig) -> list[ModalityEncoder]:
+    """The encoders of a model; with time_encoder "shared_motion" their time encoders are one.
+
+    Raises:
+        ValueError: If an encoder is unknown or does not fit its modality's kind.
+    """
+    encoders = [build_modality_encoder(spec, config) for spec in modalities]
+    if config.time_encoder == "shared_motion":
+        longest, layers = max(spec.num_frames for spec in modalities), config.transformer(config.time_depth)
+        shared = MotionTransformer(num_frames=longest, config=layers)
+        for encoder in encoders:
+            if encoder.time is not None:
+                encoder.time = MotionTransformer(num_frames=longest, config=layers, shared=shared)
+    return encoders
+
+
 def _build_time_encoder(num_frames: int, config: ClassifierConfig) -> nn.Module:
     if config.time_encoder == "segments":
         return SegmentMeans(embed_dim=config.embed_dim)
     layers = config.transformer(config.time_depth)
-    if config.time_encoder == "motion":
-        return MotionTransformer(num_frames=num_frames, config=layers)
-    return TimeTransformer(num_frames=num_frames, config=layers)
+    if config.time_encoder == "transformer":
+        return TimeTransformer(num_frames=num_frames, config=layers)
+    return MotionTransformer(num_frames=num_frames, config=layers)
 
 
 def encoder_parts(spec: ModalitySpec, config: ClassifierConfig, prefix: str) -> list[Part]:
-    """What can move of a modality's encoder into another model; `prefix` as in `Part`."""
+    """What can move of a modality's encoder into another model; `prefix` as in `Part`.
+
+    Of a shared time encoder only the standardisation is the modality's, see `shared_time_part`.
+    """
     space = {"encoder": config.encoder_of(spec), "embed_dim": config.embed_dim, "norm": config.norm}
     space |= {"normalization": config.normalization}
-    time = {**config.layer_settings(), "time_depth": config.time_depth, "time_encoder": config.time_encoder}
+    own = "time.standardise." if config.time_encoder == "shared_motion" else "time."
     return [
         Part(role="space", prefix=f"{prefix}space.", modality=spec.name, settings=space),
-        Part(role="time", prefix=f"{prefix}time.", modality=spec.name, settings=time),
+        Part(role="time", prefix=f"{prefix}{own}", modality=spec.name, settings=_time_settings(config)),
     ]
+
+
+def shared_time_part(modalities: ModalitySet, config: ClassifierConfig) -> list[Part]:
+    """The time encoder that all modalities share, under the name of the first that has one; nothing without it."""
+    if config.time_encoder != "shared_motion":
+        return []
+    for slot, spec in enumerate(modalities):
+        if not find_encoder(config.encoder_of(spec), spec).whole_clip:
+            return [Part(role="time", prefix=f"encoders.{slot}.time.", settings=_time_settings(config))]
+    return []
+
+
+def _time_settings(config: ClassifierConfig) -> dict[str, Any]:
+    return {**config.layer_settings(), "time_depth": config.time_depth, "time_encoder": config.time_encoder}
 
 
 def token_head_part(spec: ModalitySpec, config: ClassifierConfig, classes: Sequence[str], prefix: str) -> Part:

@@ -13,6 +13,7 @@ R clips that have a modality, D C for each stream that reads it.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -46,7 +47,7 @@ class PairedStreams(SavedModel):
         classes: Names in the order of the logits.
         kept: Slot of the kept modality.
         connected: The lost (or imagined) features act on the kept stream; see `connect`.
-        config: Encoders and sizes; what is said of fusion and ActionMAE is not read.
+        config: Encoders and sizes; what is said of fusion and ActionMAE is not read, and no time encoder is shared.
 
     Raises:
         ValueError: If there are not two modalities, or only one of their encoders reads whole clips.
@@ -64,6 +65,8 @@ class PairedStreams(SavedModel):
                 f"({', '.join(modalities.names)}): name exactly two modalities"
             )
         config.check_names(modalities.names)
+        if config.time_encoder == "shared_motion":  # what imagines another stream differs from it in this very part
+            config = replace(config, time_encoder="motion")
         self.modalities, self.classes, self.config = modalities, check_classes(classes), config
         self.kept, self.lost = kept, 1 - kept
         own, other = (build_modality_encoder(modalities[slot], config) for slot in (self.kept, self.lost))

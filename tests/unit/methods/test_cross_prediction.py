@@ -1,7 +1,5 @@
 """Cross prediction against loops over clips, frames and pairs of modalities."""
 
-from typing import Any
-
 import pytest
 import torch
 from torch import Tensor
@@ -130,63 +128,6 @@ def test_a_clip_s_absent_sensors_neither_teach_nor_are_taught() -> None:
     noisy = ClipBatch(clips=lost, available=batch.available, labels=batch.labels, sample_ids=batch.sample_ids)
     for name, loss in method.step(noisy, Draws.from_seed(0)).losses.items():
         assert loss.item() == pytest.approx(method.step(batch, Draws.from_seed(0)).losses[name].item())
-
-
-def with_motion(**fields: Any) -> CrossPrediction:
-    torch.manual_seed(0)
-    return build_method(
-        method_config({"name": "cross_prediction", **fields}),
-        modalities=vectors(),
-        classes=tuple("abcde"),
-        model=ClassifierConfig(**WIDTH, time_encoder="motion"),
-    )
-
-
-def test_together_they_share_a_time_encoder_and_tell_apart_each_has_a_copy_and_is_silent() -> None:
-    method, batch = with_motion(), full_batch()
-    together, apart = method.stages(5)
-    assert (together.name, together.epochs) == ("together", 2)
-    assert (apart.name, apart.epochs) == ("apart", 3)
-    first, second, third = (encoder.time for encoder in method.model.encoders)
-    method.begin(together)
-    assert first.transformer.layers is second.transformer.layers is third.transformer.layers
-    assert set(method.step(batch, Draws.from_seed(0), stage="together").losses) == {"cls", "prediction"}
-    method.begin(apart)
-    layers = [dict(each.transformer.named_parameters()) for each in (first, second, third)]
-    for name, weight in layers[0].items():
-        assert all(torch.equal(weight, other[name]) and weight is not other[name] for other in layers[1:])
-    step = method.step(batch, Draws.from_seed(0), stage="apart")
-    assert set(step.losses) == {"cls"}
-    assert set(step.logs) == {f"cls_of/{name}" for name in vectors().names}
-
-
-def test_each_goes_on_alone() -> None:
-    method, batch = with_motion(), full_batch()
-    train_all_stages(method, batch, epochs=4)
-    first, second, _ = (encoder.time.change.weight for encoder in method.model.encoders)
-    assert not torch.equal(first, second)
-
-
-def test_time_encoders_that_do_not_standardise_are_not_shared() -> None:
-    method = build("cross_prediction")
-    method.begin(method.stages(4)[0])
-    assert len({id(encoder.time.layers) for encoder in method.model.encoders}) == 3
-
-
-def test_a_frozen_time_encoder_is_not_shared() -> None:
-    method = with_motion()
-    first, second, third = (encoder.time for encoder in method.model.encoders)
-    first.requires_grad_(False)
-    method.begin(method.stages(4)[0])
-    assert second.change is third.change
-    assert second.transformer.layers is third.transformer.layers
-    assert first.change is not second.change
-    assert first.transformer.layers is not second.transformer.layers
-
-
-def test_without_time_together_nothing_is_told() -> None:
-    (only,) = with_motion(together_fraction=0.0).stages(3)
-    assert (only.name, only.epochs) == ("apart", 3)
 
 
 def test_one_sensor_alone_has_nothing_to_tell() -> None:

@@ -1,24 +1,28 @@
 """The time encoder that is told what moves, against loops over clips and frames."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
-from actionmae.nn.config import TransformerConfig
+from actionmae.core.modality import ModalitySet
+from actionmae.nn.checkpoint import load_model, save_model
+from actionmae.nn.config import ClassifierConfig, TransformerConfig
 from actionmae.nn.modality_encoder import ModalityEncoder
-from actionmae.nn.motion_transformer import MotionTransformer, changes, part, share
+from actionmae.nn.motion_transformer import MotionTransformer, changes
+from actionmae.nn.paired_streams import PairedStreams
 from helpers.builders import tiny_batch
-from helpers.tiny_models import tiny_classifier, vectors
+from helpers.tiny_models import WIDTH, tiny_classifier, vectors
 
-LAYERS = TransformerConfig(dim=8, depth=1, num_heads=2, mlp_dim=16)
 THERE = torch.tensor([[True, True, True, True], [True, False, True, True], [False, True, True, False]])
 
 
 def module() -> MotionTransformer:
     torch.manual_seed(0)
-    return MotionTransformer(num_frames=4, config=LAYERS)
+    return MotionTransformer(num_frames=4, config=TransformerConfig(dim=8, depth=1, num_heads=2, mlp_dim=16))
 
 
 def frames() -> Tensor:
@@ -70,31 +74,27 @@ def test_a_classifier_is_built_with_it_and_keeps_it() -> None:
     torch.testing.assert_close(again(batch).logits, model(batch).logits)
 
 
-def encoders() -> list[MotionTransformer]:
-    return [MotionTransformer(num_frames=frames, config=LAYERS) for frames in (4, 3)]
+def test_a_shared_one_has_one_network_and_a_standardisation_for_each_modality(tmp_path: Path) -> None:
+    model = tiny_classifier(vectors(), time_encoder="shared_motion")
+    first, second, third = (each.time for each in model.encoders)
+    assert first.transformer is second.transformer is third.transformer
+    assert first.change is second.change is third.change
+    assert len({id(each.standardise) for each in (first, second, third)}) == 3
+    assert len(first.transformer.pos) == 1 + 4  # the longest of the clips
+    save_model(model, tmp_path / "model")
+    kept = load_file(tmp_path / "model" / "model.safetensors")
+    assert [name for name in kept if name.endswith("change.weight")] == ["encoders.0.time.change.weight"]
+    batch, again = tiny_batch(vectors(), 4), load_model(tmp_path / "model")
+    assert again.encoders[2].time.transformer is again.encoders[0].time.transformer
+    torch.testing.assert_close(again(batch).logits, model(batch).logits)
 
 
-def test_shared_they_are_one_network_with_a_standardisation_and_positions_of_each() -> None:
-    first, second = encoders()
-    share([first, second])
-    one, other = dict(first.named_parameters()), dict(second.named_parameters())
-    assert {name for name in one if one[name] is not other[name]} == {"standardise.weight", "standardise.bias"}
-    assert len(second.transformer.pos) == 1 + 3
-    x = torch.randn(2, 3, 8)
-    first.eval(), second.eval()
-    torch.testing.assert_close(second(x), first(x))
-
-
-def test_parted_they_begin_alike_and_learn_alone() -> None:
-    first, second = encoders()
-    share([first, second])
-    part([first, second])
-    assert all(a is not b for a, b in zip(first.parameters(), second.parameters(), strict=True))
-    first.eval(), second.eval()
-    x = torch.randn(2, 3, 8)
-    torch.testing.assert_close(second(x), first(x))
-    first(x).sum().backward()
-    assert all(each.grad is None for each in second.parameters())
+def test_streams_of_a_pair_have_one_each() -> None:
+    config = ClassifierConfig(**WIDTH, time_encoder="shared_motion")
+    pair = ModalitySet([vectors()[0], vectors()[1]])
+    model = PairedStreams(modalities=pair, classes=("a", "b"), kept=0, connected=False, config=config)
+    assert model.config.time_encoder == "motion"
+    assert model.kept_stream.encoder.time.transformer is not model.lost_stream.encoder.time.transformer
 
 
 def test_more_frames_than_positions_are_refused() -> None:

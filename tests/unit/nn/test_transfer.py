@@ -126,3 +126,22 @@ def test_frozen_parts_get_no_gradient_and_keep_their_statistics(tmp_path: Path) 
     assert not any(module.training for module in new.encoders.modules())
     assert new.fusion.training
     assert new.training
+
+
+def test_a_shared_time_encoder_moves_as_one_part(tmp_path: Path) -> None:
+    shared = {"action_mae": False, "token_heads": False, "fusion": "sum", "time_encoder": "shared_motion"}
+    old, other = model("skeleton", "inertial", **shared), model("skeleton", **shared)
+    save_model(old, tmp_path / "old")
+    save_model(other, tmp_path / "other")
+    new = model("inertial", "skeleton", **shared)
+    done = initialise(new, [tmp_path / "old"])
+    assert set(done.new) == set()
+    assert same(new.encoders[0], old.encoders[1])
+    assert same(new.encoders[1], old.encoders[0])
+    freeze(new, done)
+    assert not any(parameter.requires_grad for parameter in new.encoders.parameters())
+    with pytest.raises(ValueError, match=r"the time encoder is in .*old and in .*other: give each modality once"):
+        initialise(model("inertial", "depth", **shared), [tmp_path / "old", tmp_path / "other"])
+    save_model(model("skeleton", **{**shared, "time_encoder": "motion"}), tmp_path / "alone")
+    with pytest.raises(ValueError, match="trained with time_encoder 'motion', this model has 'shared_motion'"):
+        initialise(new, [tmp_path / "alone"])

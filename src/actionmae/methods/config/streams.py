@@ -64,10 +64,7 @@ class CrossPredictionConfig(MethodConfig):
 
     Attributes:
         prediction_weight: Of the error of what a stream tells of the others, beside its cross-entropy.
-        together_fraction: Of the epochs, in which the streams share one time encoder and tell each other what they
-            see; afterwards each goes on alone, with a copy of its own.
     """
 
     name: str = "cross_prediction"
     prediction_weight: float = 2.0
-    together_fraction: float = 0.5
