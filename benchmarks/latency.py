@@ -1,5 +1,6 @@
 """One clip, by the number of its sensors: PyTorch, compiled, bf16, ONNX Runtime, 8-bit convolutions."""
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,14 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from actionmae.inference.export import export_model, write_config
+from actionmae.inference.export import write_config
 from actionmae.inference.export_graphs import EncoderGraph, HeadsGraph, example_clip
 from actionmae.inference.int8 import quantise
-from actionmae.inference.onnx_model import OnnxModel, StoredClips
-from actionmae.nn.checkpoint import save_model
+from actionmae.inference.onnx_model import OnnxModel, StoredClips, read_export
 from actionmae.nn.classifier import MultiModalClassifier
 from benchmarks.result import Result
-from benchmarks.setup import NAMES, Sizes, make_model
+from benchmarks.setup import NAMES, Sizes, export_once, make_model
 from benchmarks.timing import interleave
 
 Clips = Mapping[str, dict[str, Tensor]]
@@ -29,9 +29,9 @@ def run(sizes: Sizes, device: str) -> Result:
     clips = {spec.name: example_clip(spec, 1, seed=at) for at, spec in enumerate(model.modalities)}
     for clip in clips.values():
         clip["frame_available"].fill_(True)  # PyTorch encodes only frames that exist, a graph encodes all
+    exported = OnnxModel(export_once(sizes, sizes.encoders[0]), threads=torch.get_num_threads())
     with TemporaryDirectory() as place:
-        exported = _export(model, Path(place), clips, int8=False)
-        eight = _export(model, Path(place), clips, int8=True)
+        eight = _in_8_bits(export_once(sizes, sizes.encoders[0]), Path(place), clips)
     threads = torch.get_num_threads()
     encoders = [EncoderGraph(model, slot).eval() for slot in range(len(NAMES))]
     cases: dict[str, Callable[[], object]] = {}
@@ -65,12 +65,9 @@ def run(sizes: Sizes, device: str) -> Result:
     )
 
 
-def _export(model: MultiModalClassifier, place: Path, clips: Clips, *, int8: bool) -> OnnxModel:
-    folder = place / "export"
-    if not int8:
-        export_model(save_model(model, place / "model"), folder)
-        return OnnxModel(folder, threads=torch.get_num_threads())
-    config = OnnxModel(folder).config
+def _in_8_bits(export: Path, folder: Path, clips: Clips) -> OnnxModel:
+    shutil.copytree(export, folder, dirs_exist_ok=True)
+    config = read_export(folder)
     files = {name: f"{name}.int8.onnx" for name in clips}
     for name, file in files.items():
         quantise(folder / config.graphs[name], folder / file, [_arrays(clips[name]).inputs()])

@@ -2,12 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 
 from actionmae.core.tensors import ClipBatch
+from actionmae.inference.export import export_model
 from actionmae.nn import ClassifierConfig
 from actionmae.nn.build import build_classifier
+from actionmae.nn.checkpoint import save_model
 from actionmae.nn.classifier import MultiModalClassifier
 
 NAMES = ("rgb", "depth", "ir")
@@ -34,6 +39,7 @@ class Sizes:
         replay_seconds: Of a stream that is replayed fast.
         live_seconds: Of one in real time.
         compile: Whether torch.compile is timed, too.
+        small: Whether a stream of small images is timed, too.
     """
 
     encoders: tuple[str, ...] = ("resnet18", "resnet34")
@@ -51,6 +57,7 @@ class Sizes:
     replay_seconds: float = 600.0
     live_seconds: float = 10.0
     compile: bool = True
+    small: bool = True
 
 
 TINY = Sizes(
@@ -69,6 +76,7 @@ TINY = Sizes(
     replay_seconds=1.0,
     live_seconds=0.3,
     compile=False,
+    small=False,
 )
 """A second or two in all: shows that the benchmarks run, and nothing about speed."""
 
@@ -97,6 +105,25 @@ def make_small_model(sizes: Sizes, *, device: str) -> MultiModalClassifier:
     specs = [{"name": name, "num_frames": sizes.frames, "shape": [3, 48, 48], "encoder": "grid_cnn"} for name in NAMES]
     config = ClassifierConfig(embed_dim=128, num_heads=4, mlp_dim=256, action_mae=True)
     return build_classifier(specs, NUM_CLASSES, config=config).eval().to(device)
+
+
+@cache
+def export_once(sizes: Sizes, encoder: str) -> Path:
+    """The export of `make_model`, or with "grid_cnn" of `make_small_model`; benchmarks share it, so only read it.
+
+    Returns:
+        The export's folder, which lives as long as the process.
+    """
+    small = encoder == "grid_cnn"
+    model = make_small_model(sizes, device="cpu") if small else make_model(sizes, encoder, device="cpu")
+    place = Path(_exports().name) / encoder
+    export_model(save_model(model, place / "model"), place / "export")
+    return place / "export"
+
+
+@cache
+def _exports() -> "TemporaryDirectory[str]":
+    return TemporaryDirectory()
 
 
 def make_batch(model: MultiModalClassifier, available: Sequence[Sequence[bool]], *, device: str) -> ClipBatch:

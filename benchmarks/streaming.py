@@ -9,15 +9,14 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from actionmae.inference.export import export_model, write_config
+from actionmae.inference.export import write_config
+from actionmae.inference.onnx_model import read_export
 from actionmae.inference.stream import StreamPredictor
 from actionmae.inference.stream_model import StreamModel
 from actionmae.inference.stream_onnx import OnnxStreamModel
 from actionmae.inference.stream_torch import TorchStreamModel
-from actionmae.nn.checkpoint import save_model
-from actionmae.nn.classifier import MultiModalClassifier
 from benchmarks.result import Result
-from benchmarks.setup import NAMES, Sizes, make_model, make_small_model
+from benchmarks.setup import NAMES, Sizes, export_once, make_model, make_small_model
 from benchmarks.timing import interleave
 
 WINDOW, FPS = 2.0, 30
@@ -59,15 +58,15 @@ def run(sizes: Sizes, device: str) -> Result:
     """Time one step of a stream with a full window, features kept and not, in PyTorch and as an export."""
     rows: list[tuple[str, ...]] = []
     seconds: dict[str, list[float]] = {}
-    for encoder, model in (
-        (sizes.encoders[0], make_model(sizes, sizes.encoders[0], device=device)),
-        ("grid_cnn", make_small_model(sizes, device=device)),
-    ):
+    models = {sizes.encoders[0]: make_model(sizes, sizes.encoders[0], device=device)}
+    if sizes.small:
+        models["grid_cnn"] = make_small_model(sizes, device=device)
+    for encoder, model in models.items():
         pixels = model.modalities[0].shape[-1]
         with TemporaryDirectory() as place:
             kinds: dict[str, tuple[StreamModel, StreamModel]] = {"PyTorch": (TorchStreamModel(model), _Anew(model))}
             if device == "cpu":
-                kinds["ONNX Runtime"] = _exported(model, Path(place))
+                kinds["ONNX Runtime"] = _exported(export_once(sizes, encoder), Path(place))
             for by, (kept, anew) in kinds.items():
                 speed, times = _compare(kept, anew, pixels, sizes.rounds, device)
                 rows.append((f"{encoder}, {pixels}²", by, *speed))
@@ -110,11 +109,11 @@ def _compare(
     return cells, times.seconds | {"lag": lags}
 
 
-def _exported(model: MultiModalClassifier, place: Path) -> tuple[StreamModel, StreamModel]:
-    """An export with its encoders' halves, and without."""
+def _exported(kept: Path, anew: Path) -> tuple[StreamModel, StreamModel]:
+    """An export with its encoders' halves, and a copy that tells of none."""
     threads = torch.get_num_threads()
-    config = export_model(save_model(model, place / "model"), place / "kept")
-    shutil.copytree(place / "kept", place / "anew")
+    shutil.copytree(kept, anew, dirs_exist_ok=True)
+    config = read_export(kept)
     whole = {part: file for part, file in config.graphs.items() if " " not in part}
-    write_config(place / "anew", replace(config, graphs=whole))
-    return OnnxStreamModel(place / "kept", threads=threads), OnnxStreamModel(place / "anew", threads=threads)
+    write_config(anew, replace(config, graphs=whole))
+    return OnnxStreamModel(kept, threads=threads), OnnxStreamModel(anew, threads=threads)
