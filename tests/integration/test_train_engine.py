@@ -3,12 +3,16 @@
 import json
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
 
-from actionmae.methods import PlainConfig, Supervised
+from actionmae.core.tensors import ClipBatch
+from actionmae.data.transforms.config import AugmentConfig
+from actionmae.methods import Draws, PlainConfig, StepOutput, Supervised
 from actionmae.methods.config import ActionMAEConfig
 from actionmae.nn import build_classifier
 from actionmae.nn.config import ClassifierConfig
@@ -53,6 +57,31 @@ def test_it_learns(data: DataConfig, tmp_path: Path) -> None:
         row["subset"]: row["top1"] for row in json.loads((tmp_path / "run" / "robustness.json").read_text())["rows"]
     }
     assert min(top1.values()) > 60, "three classes with separate means are learnt from any sensor"
+
+
+def test_mixup_reaches_the_method(data: DataConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[torch.Tensor | None] = []
+    step = Supervised.step
+
+    def spy(self: Supervised, batch: ClipBatch, draws: Draws, **words: str) -> StepOutput:
+        seen.append(batch.soft_labels)
+        return step(self, batch, draws, **words)
+
+    monkeypatch.setattr(Supervised, "step", spy)
+    for name, mixup in (("off", 0.0), ("on", 1.0)):
+        settings = TrainSettings(
+            data=replace(data, augment=AugmentConfig(mixup=mixup)),
+            model=TINY,
+            method=ActionMAEConfig(),
+            optim=OptimConfig(lr=1e-2, epochs=2),
+            device="cpu",
+            engine=engine(),
+        )
+        train(tmp_path / name, settings)
+    off, on = seen[: len(seen) // 2], seen[len(seen) // 2 :]
+    assert all(each is None for each in off)
+    assert any(bool((each.max(dim=1).values < 0.95).any()) for each in on if each is not None)
+    assert not any(torch.equal(one, two) for one, two in pairwise(on) if one is not None and two is not None)
 
 
 def test_bf16_and_best_epoch(data: DataConfig, tmp_path: Path) -> None:

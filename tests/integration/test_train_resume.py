@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from actionmae.cli import main
+from actionmae.data.transforms.config import AugmentConfig
 from actionmae.methods import ActionMAEConfig, Supervised
 from actionmae.nn.config import ClassifierConfig
 from actionmae.training.engine import EngineConfig
@@ -47,9 +48,7 @@ def run_training(
     return train(
         run,
         TrainSettings(
-            data=DataConfig(
-                manifest=manifest, modalities=MODALITIES, batch_size=5, cache=True, num_workers=num_workers
-            ),
+            data=_data(manifest, num_workers=num_workers),
             model=TINY,
             method=ActionMAEConfig(),
             optim=OptimConfig(lr=1e-2, epochs=epochs, schedule="linear", step_epochs=3),
@@ -57,6 +56,17 @@ def run_training(
             engine=EngineConfig(progress=False, accumulate=2, threads=1, seed=seed),
         ),
         **options,
+    )
+
+
+def _data(manifest: Path, num_workers: int = 0) -> DataConfig:
+    return DataConfig(
+        manifest=manifest,
+        modalities=MODALITIES,
+        batch_size=5,
+        cache=True,
+        num_workers=num_workers,
+        augment=AugmentConfig(mixup=1.0),
     )
 
 
@@ -275,7 +285,7 @@ def test_resume_with_other_settings_is_refused(tmp_path: Path) -> None:
         train(
             tmp_path / "run",
             TrainSettings(
-                data=DataConfig(manifest=manifest, modalities=MODALITIES, batch_size=5, cache=True),
+                data=_data(manifest),
                 model=TINY,
                 method=ActionMAEConfig(),
                 optim=OptimConfig(epochs=2, schedule="linear", step_epochs=3),

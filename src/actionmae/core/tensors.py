@@ -29,6 +29,7 @@ class ClipBatch:
         sample_ids: B names.
         frame_available: Per modality, [B, T] True = this frame exists; a modality that is not a key has all its frames.
         person_available: Per joints modality, [B, T, P] True = this person is seen in this frame; likewise optional.
+        soft_labels: [B, num_classes] probabilities of clips that were blended in training; None = they were not.
     """
 
     clips: dict[str, Tensor]
@@ -37,6 +38,12 @@ class ClipBatch:
     sample_ids: list[str]
     frame_available: dict[str, Tensor] = field(default_factory=dict)
     person_available: dict[str, Tensor] = field(default_factory=dict)
+    soft_labels: Float[Tensor, "B num_classes"] | None = None
+
+    @property
+    def targets(self) -> Int64[Tensor, " B"] | Float[Tensor, "B num_classes"]:
+        """What a cross-entropy compares with: `soft_labels` of blended clips, otherwise `labels`."""
+        return self.labels if self.soft_labels is None else self.soft_labels
 
     def __len__(self) -> int:
         return len(self.sample_ids)
@@ -50,6 +57,7 @@ class ClipBatch:
             labels=move(self.labels),
             frame_available={name: move(mask) for name, mask in self.frame_available.items()},
             person_available={name: move(mask) for name, mask in self.person_available.items()},
+            soft_labels=None if self.soft_labels is None else move(self.soft_labels),
         )
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "ClipBatch":

@@ -16,7 +16,7 @@ discriminator is three linear layers with a skip connection, as wide as a token;
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from actionmae.core.tensors import ClipBatch
@@ -62,18 +62,22 @@ class ADMD(PairMethod):
             return StepOutput(losses=self.stream_losses(batch))
         if stage == "pair":
             logits = (model.kept_stream(model.kept_frames(batch)) + model.lost_stream(model.lost_frames(batch))) / 2
-            return StepOutput(losses={"cls": self.cross_entropy(logits, batch.labels, has_kept & has_lost)})
+            return StepOutput(losses={"cls": self.cross_entropy(logits, batch.targets, has_kept & has_lost)})
         if group == "hallucination":
             judged = self.discriminator(model.hallucination.token(model.imagined_frames(batch)))
-            each = F.cross_entropy(judged, batch.labels, reduction="none")
+            each = F.cross_entropy(judged, self._real(batch), reduction="none")
             return StepOutput(losses={"fool": mean_over(each, has_kept)})
         with torch.no_grad():
             real = model.lost_stream.token(model.lost_frames(batch))
             imagined = model.hallucination.token(model.imagined_frames(batch))
         fake = torch.full_like(batch.labels, len(model.classes))
-        on_real = F.cross_entropy(self.discriminator(real), batch.labels, reduction="none")
+        on_real = F.cross_entropy(self.discriminator(real), self._real(batch), reduction="none")
         on_fake = F.cross_entropy(self.discriminator(imagined), fake, reduction="none")
         return StepOutput(losses={"real": mean_over(on_real, has_lost), "fake": mean_over(on_fake, has_kept)})
+
+    def _real(self, batch: ClipBatch) -> Int64[Tensor, " B"] | Float[Tensor, "B K1"]:
+        """The clips' classes among the K + 1 of the discriminator."""
+        return batch.labels if batch.soft_labels is None else F.pad(batch.soft_labels, (0, 1))
 
 
 class Discriminator(nn.Module):

@@ -64,7 +64,7 @@ class CrossPrediction(Method):
         tokens = self.model.encode_time(features, batch)
         logits = fusion.by_slot(tokens, batch.available)
         errors = by_source(self.prediction_errors(features, batch))
-        by_clip = slot_losses(logits, batch.labels, batch.available, label_smoothing=self.config.label_smoothing)
+        by_clip = slot_losses(logits, batch.targets, batch.available, label_smoothing=self.config.label_smoothing)
         untold = tokens.new_zeros(())
         losses = {
             "cls": masked_mean(by_clip, batch.available),

@@ -42,7 +42,7 @@ class DMCL(Method):
         fusion, config = self.model.fusion, self.config
         assert isinstance(fusion, AverageFusion)
         logits = fusion.by_slot(self.model.encode(batch), batch.available)
-        hard = slot_losses(logits, batch.labels, batch.available, label_smoothing=config.label_smoothing)
+        hard = slot_losses(logits, batch.targets, batch.available, label_smoothing=config.label_smoothing)
         winner = winners(hard, batch.available)
         rows = torch.arange(len(batch), device=winner.device)
         losers = batch.available.clone()

@@ -86,7 +86,7 @@ class GraphDistillation(Method):
         assert isinstance(fusion, AverageFusion)
         tokens = self.model.encode(batch)
         logits = fusion.by_slot(tokens, have)
-        hard = slot_losses(logits, batch.labels, have, label_smoothing=config.label_smoothing)
+        hard = slot_losses(logits, batch.targets, have, label_smoothing=config.label_smoothing)
         losses = {"cls": masked_mean(hard, have)}
         if stage == "streams":
             return StepOutput(losses=losses)

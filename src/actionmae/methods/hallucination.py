@@ -61,7 +61,7 @@ class Hallucination(PairMethod):
             "kept_lost": ((kept_logits + lost_logits) / 2, both),
             "kept_imagined": ((kept_logits + imagined_logits) / 2, has_kept),
         }
-        cls = {name: self.cross_entropy(logits, batch.labels, rows) for name, (logits, rows) in terms.items()}
+        cls = {name: self.cross_entropy(logits, batch.targets, rows) for name, (logits, rows) in terms.items()}
         distance = mean_over(frame_distance(imagined, lost), both)
         if self.scale == 0:
             mean = torch.stack(list(cls.values())).mean()

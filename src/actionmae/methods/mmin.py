@@ -47,10 +47,10 @@ class MMIN(Method):
         config, have = self.config, batch.available
         if stage == "complete":
             logits = self.model.classify(self.model.encode(batch), have)
-            cls = classification_loss(logits, batch.labels, label_smoothing=config.label_smoothing)
+            cls = classification_loss(logits, batch.targets, label_smoothing=config.label_smoothing)
             return StepOutput(losses={"cls": cls})
         output = self.model(batch, draw_visible(have, config, draws))
-        cls = classification_loss(output.logits, batch.labels, label_smoothing=config.label_smoothing)
+        cls = classification_loss(output.logits, batch.targets, label_smoothing=config.label_smoothing)
         losses = {"cls": cls}
         if output.reconstructed is not None:
             there, tokens = output.reconstructed, output.tokens

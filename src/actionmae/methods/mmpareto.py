@@ -41,9 +41,9 @@ class MMPareto(Method):
         smoothing, have = self.config.label_smoothing, batch.available
         encoded = self.model.encode(batch)
         tokens = encoded.detach().requires_grad_()
-        joint = classification_loss(self.model.classify(tokens, have), batch.labels, label_smoothing=smoothing)
+        joint = classification_loss(self.model.classify(tokens, have), batch.targets, label_smoothing=smoothing)
         alone = token_classification_loss(
-            self.model.classify_tokens(tokens, have), batch.labels, have, label_smoothing=smoothing
+            self.model.classify_tokens(tokens, have), batch.targets, have, label_smoothing=smoothing
         )
         (of_joint,) = torch.autograd.grad(joint, tokens, retain_graph=True)
         (of_alone,) = torch.autograd.grad(alone, tokens, retain_graph=True)

@@ -58,7 +58,7 @@ class ModalityDistillation(PairMethod):
             other = model.imagined_frames(batch)
             other_logits = model.hallucination(other)
         logits = (model.kept_stream(model.connect(model.kept_frames(batch), other)) + other_logits) / 2
-        return StepOutput(losses={"cls": self.cross_entropy(logits, batch.labels, rows)})
+        return StepOutput(losses={"cls": self.cross_entropy(logits, batch.targets, rows)})
 
     def _hallucination(self, batch: ClipBatch) -> dict[str, Tensor]:
         config, teacher, student = self.config, self.model.lost_stream, self.model.hallucination
@@ -70,7 +70,7 @@ class ModalityDistillation(PairMethod):
         has_kept = self.has_kept(batch)
         both = has_kept & self.has_lost(batch)
         distilled = 1 - config.feature_share
-        hard = self.cross_entropy(logits, batch.labels, has_kept)
+        hard = self.cross_entropy(logits, batch.targets, has_kept)
         return {
             "hard": distilled * (1 - config.soft_share) * hard,
             "soft": distilled * config.soft_share * mean_over(soft_cross_entropy(logits, soft), both),

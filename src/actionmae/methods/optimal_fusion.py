@@ -54,12 +54,12 @@ class OptimalFusion(Method):
         config, have = self.config, batch.available
         tokens = self.model.encode(batch)
         full = classification_loss(
-            self.model.classify(tokens, have), batch.labels, label_smoothing=config.label_smoothing
+            self.model.classify(tokens, have), batch.targets, label_smoothing=config.label_smoothing
         )
         only = torch.eye(have.shape[1], dtype=torch.bool, device=have.device)
         alone = [self.model.classify(tokens, one.expand_as(have)) for one in only]
         single = token_classification_loss(
-            torch.stack(alone, dim=1), batch.labels, have, label_smoothing=config.label_smoothing
+            torch.stack(alone, dim=1), batch.targets, have, label_smoothing=config.label_smoothing
         )
         weights = self._fusion.weights().detach()
         return StepOutput(

@@ -95,7 +95,7 @@ class PairMethod(Method):
             "lost": model.lost_stream(model.lost_frames(batch)),
         }
         rows = {"kept": self.has_kept(batch), "lost": self.has_lost(batch)}
-        return {name: self.cross_entropy(logits[name], batch.labels, rows[name]) for name in logits}
+        return {name: self.cross_entropy(logits[name], batch.targets, rows[name]) for name in logits}
 
     def has_kept(self, batch: ClipBatch) -> Bool[Tensor, " B"]:
         """Clips with the kept modality."""
@@ -106,10 +106,13 @@ class PairMethod(Method):
         return batch.available[:, self.model.lost]
 
     def cross_entropy(
-        self, logits: Float[Tensor, "B K"], labels: Int64[Tensor, " B"], rows: Bool[Tensor, " B"]
+        self,
+        logits: Float[Tensor, "B K"],
+        targets: Int64[Tensor, " B"] | Float[Tensor, "B K"],
+        rows: Bool[Tensor, " B"],
     ) -> Float[Tensor, ""]:
         """With label smoothing; see `mean_over`."""
-        each = F.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing, reduction="none")
+        each = F.cross_entropy(logits, targets, label_smoothing=self.config.label_smoothing, reduction="none")
         return mean_over(each, rows)
 
 

@@ -37,10 +37,10 @@ class SelfDistillation(Method):
         hard, soft = [], []
         for _ in range(config.num_subsets):
             logits = self.model.classify(tokens, draw_visible(batch.available, config, draws))
-            hard.append(classification_loss(logits, batch.labels, label_smoothing=smoothing))
+            hard.append(classification_loss(logits, batch.targets, label_smoothing=smoothing))
             soft.append(soft_target_loss(logits, full, temperature=config.temperature).mean())
         losses = {
-            "cls": classification_loss(full, batch.labels, label_smoothing=smoothing),
+            "cls": classification_loss(full, batch.targets, label_smoothing=smoothing),
             "subset": config.subset_weight * torch.stack(hard).mean(),
             "soft": config.soft_weight * torch.stack(soft).mean(),
         }

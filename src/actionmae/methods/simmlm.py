@@ -48,14 +48,14 @@ class SimMLM(Method):
         if stage == "experts":
             logits = fusion.by_slot(tokens, batch.available)
             loss = token_classification_loss(
-                logits, batch.labels, batch.available, label_smoothing=config.label_smoothing
+                logits, batch.targets, batch.available, label_smoothing=config.label_smoothing
             )
             return StepOutput(losses={"experts": loss})
         more = draw_visible(batch.available, config, draws)
         fewer = draw_visible(more, config, draws)
         each = [
             F.cross_entropy(
-                fusion(tokens, seen), batch.labels, label_smoothing=config.label_smoothing, reduction="none"
+                fusion(tokens, seen), batch.targets, label_smoothing=config.label_smoothing, reduction="none"
             )
             for seen in (more, fewer)
         ]

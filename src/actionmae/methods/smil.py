@@ -46,11 +46,11 @@ class SMIL(Method):
         priors.learn(tokens.detach(), have)
         visible = draw_visible(have, config, draws)
         logits = model.classify(*model.reconstruct(tokens, visible))
-        missing = classification_loss(logits, batch.labels, label_smoothing=config.label_smoothing)
+        missing = classification_loss(logits, batch.targets, label_smoothing=config.label_smoothing)
         after = functional_call(model.fusion, self._inner_step(missing), model.reconstruct(tokens, have))
         losses = {
             "missing": missing,
-            "full": classification_loss(after, batch.labels, label_smoothing=config.label_smoothing),
+            "full": classification_loss(after, batch.targets, label_smoothing=config.label_smoothing),
             "divergence": config.divergence_weight * masked_mean(priors.divergence(tokens), have),
         }
         return StepOutput(losses=losses)

@@ -75,7 +75,7 @@ class Supervised(Method):
         output = self.model(batch, visible, dropped=self._dropped())
         smoothing = config.label_smoothing
         losses = {
-            "cls": config.cls_weight * classification_loss(output.logits, batch.labels, label_smoothing=smoothing)
+            "cls": config.cls_weight * classification_loss(output.logits, batch.targets, label_smoothing=smoothing)
         }
         logs = missing_rates(self.model.modalities.names, batch.available, visible)
         if isinstance(config, ActionMAEConfig):
@@ -84,7 +84,7 @@ class Supervised(Method):
         if config.token_weight > 0:
             token_logits = self.model.classify_tokens(output.tokens, batch.available)
             losses["token"] = config.token_weight * token_classification_loss(
-                token_logits, batch.labels, batch.available, label_smoothing=smoothing
+                token_logits, batch.targets, batch.available, label_smoothing=smoothing
             )
         return StepOutput(losses=losses, output=output, logs=logs)
 

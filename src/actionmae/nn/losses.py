@@ -10,6 +10,9 @@ from torch import Tensor
 
 from actionmae.core.choices import Reduction
 
+Targets = Int64[Tensor, " B"] | Float[Tensor, "B num_classes"]
+"""`ClipBatch.targets`: class indices, or probabilities."""
+
 
 def reconstruction_loss(
     reconstructed: Float[Tensor, "B M C"],
@@ -47,15 +50,15 @@ def reconstruction_loss(
 
 
 def classification_loss(
-    logits: Float[Tensor, "B num_classes"], labels: Int64[Tensor, " B"], *, label_smoothing: float = 0.1
+    logits: Float[Tensor, "B num_classes"], targets: Targets, *, label_smoothing: float = 0.1
 ) -> Float[Tensor, ""]:
     """Cross-entropy with label smoothing (Szegedy et al. 2016; §2.2, §4.1: α = 0.1), mean over the batch."""
-    return F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
+    return F.cross_entropy(logits, targets, label_smoothing=label_smoothing)
 
 
 def token_classification_loss(
     token_logits: Float[Tensor, "B M num_classes"],
-    labels: Int64[Tensor, " B"],
+    targets: Targets,
     available: Bool[Tensor, "B M"],
     *,
     label_smoothing: float = 0.1,
@@ -64,20 +67,20 @@ def token_classification_loss(
 
     Each encoder gets a training signal of its own, so that no dominant modality starves the others.
     """
-    return masked_mean(slot_losses(token_logits, labels, available, label_smoothing=label_smoothing), available)
+    return masked_mean(slot_losses(token_logits, targets, available, label_smoothing=label_smoothing), available)
 
 
 def slot_losses(
     token_logits: Float[Tensor, "B M num_classes"],
-    labels: Int64[Tensor, " B"],
+    targets: Targets,
     available: Bool[Tensor, "B M"],
     *,
     label_smoothing: float = 0.1,
 ) -> Float[Tensor, "B M"]:
     """Cross-entropy of every clip in every slot; 0, without gradient, where `available` is False."""
     kept = torch.where(available[:, :, None], token_logits, 0.0)
-    targets = labels[:, None].expand(-1, available.shape[1])
-    losses = F.cross_entropy(kept.transpose(1, 2), targets, label_smoothing=label_smoothing, reduction="none")
+    wanted = targets[..., None].expand(*targets.shape, available.shape[1])
+    losses = F.cross_entropy(kept.transpose(1, 2), wanted, label_smoothing=label_smoothing, reduction="none")
     return torch.where(available, losses, 0.0)
 
 

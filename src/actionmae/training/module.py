@@ -9,9 +9,10 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from actionmae.core.seeds import derive_seed, torch_generator
+from actionmae.core.seeds import derive_seed, numpy_generator, torch_generator
 from actionmae.core.tensors import ClipBatch
 from actionmae.data.transforms.config import AugmentConfig
+from actionmae.data.transforms.mixup import mix
 from actionmae.data.transforms.transform import transform
 from actionmae.methods.base import Draws, Method, Stage, StepOutput
 from actionmae.nn.transfer import keep_frozen
@@ -111,7 +112,11 @@ class TrainingModule(LightningModule):
     def training_step(self, batch: ClipBatch, batch_idx: int) -> Tensor | None:
         """Transform on the device, then one step of each group; the loss, where Lightning optimises it."""
         draw = torch_generator(self.seed, "augment", self.epoch, batch_idx, self.global_rank)
-        batch = transform(batch, self.method.model.modalities, augment=self.augment, generator=draw)
+        model = self.method.model
+        batch = transform(batch, model.modalities, augment=self.augment, generator=draw)
+        if self.augment.mixup > 0:
+            pairs = numpy_generator(self.seed, "mixup", self.epoch, batch_idx, self.global_rank)
+            batch = mix(batch, alpha=self.augment.mixup, num_classes=len(model.classes), rng=pairs)
         if self.automatic_optimization:
             (name,) = self.stage.groups
             return self._record({name: self._step(batch, batch_idx, name)}, len(batch))

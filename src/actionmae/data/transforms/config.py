@@ -26,6 +26,8 @@ class AugmentConfig:
         signal_noise: Standard deviation of noise on every sample, as a fraction of the channel's own in the clip.
         frame_fraction: Highest fraction of single frames lost, each modality for itself (`core.dropping.drop_frames`).
         span_fraction: Longest span of frames lost, as a fraction of T.
+        mixup: α of the Beta distribution that says how clips of a batch are blended in pairs, their labels alike
+            (`mixup.mix`); 0 = they are not.
 
     Raises:
         ValueError: If a value is out of range.
@@ -45,11 +47,12 @@ class AugmentConfig:
     signal_noise: float = 0.0
     frame_fraction: float = 0.0
     span_fraction: float = 0.0
+    mixup: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("flip", "jitter_strength", "joint_scale", "signal_scale", "frame_fraction", "span_fraction"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} is {getattr(self, name)}: give a number between 0 and 1")
-        for name in ("joint_rotation", "joint_noise", "signal_noise"):
+        for name in ("joint_rotation", "joint_noise", "signal_noise", "mixup"):
             if getattr(self, name) < 0.0:
                 raise ValueError(f"{name} is {getattr(self, name)}: give 0 or more")
