@@ -1,4 +1,4 @@
-"""Separately trained specialists → one model folder, late fusion, perhaps with fitted weights and temperatures.
+"""Several model folders → one: specialists by late fusion, perhaps with fitted weights, or trainings of one model.
 
 Legend: n clips, M modality, K classes, S subset.
 """
@@ -20,6 +20,7 @@ from actionmae.data.splits import check_labels, rows_for_model, split_rows
 from actionmae.inference.evaluate import command_line
 from actionmae.inference.scoring import ClipScorer
 from actionmae.nn.checkpoint import load_model, save_model
+from actionmae.nn.ensemble import Ensemble
 from actionmae.nn.late_fusion import LateFusion
 
 log = logging.getLogger(__name__)
@@ -70,8 +71,30 @@ def join_specialists(
         check_labels(rows, fused.classes)
         fused = fit_late_fusion(fused, ClipScorer(rows, fused))
         facts |= {"fitted_on": {"manifest": str(manifest), "protocol": protocol, "split": split, "clips": len(rows)}}
-    facts |= {"command": command_line(), "date": datetime.now(UTC).isoformat(timespec="seconds")}
-    return save_model(fused.eval(), out, provenance=facts)
+    return save_model(fused.eval(), out, provenance=facts | _origin())
+
+
+def join_trainings(models: Sequence[Path], out: Path) -> Path:
+    """Write an `Ensemble` of model folders.
+
+    Args:
+        models: Several trainings of one model.
+        out: The new model folder.
+
+    Returns:
+        `out`.
+
+    Raises:
+        FileNotFoundError: If a model folder does not exist.
+        ValueError: If there are fewer than two, or they differ in more than their weights.
+    """
+    joined = Ensemble([load_model(folder) for folder in models])
+    facts = {"trainings": [str(folder) for folder in models]} | _origin()
+    return save_model(joined.eval(), out, provenance=facts)
+
+
+def _origin() -> dict[str, str]:
+    return {"command": command_line(), "date": datetime.now(UTC).isoformat(timespec="seconds")}
 
 
 @torch.inference_mode()

@@ -86,6 +86,7 @@ _HOMES = {
     "multimodal": "actionmae.nn.classifier:MultiModalClassifier",
     "late_fusion": "actionmae.nn.late_fusion:LateFusion",
     "paired_streams": "actionmae.nn.paired_streams:PairedStreams",
+    "ensemble": "actionmae.nn.ensemble:Ensemble",
 }
 
 

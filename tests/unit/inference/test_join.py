@@ -51,11 +51,32 @@ def test_joined_specialists_are_a_model_like_any_other(world: Path, capsys: pyte
     assert "missing: inertial" in capsys.readouterr().out
 
 
+def test_trainings_of_one_model_are_a_model_like_any_other(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest, first = f"{world}/data/manifest.csv", f"{world}/sound"
+    assert main(["train", "--config", f"{first}/config.yaml", "--run", f"{world}/again", "--engine.seed", "1"]) == 0
+    assert main(["join", f"{first}/model", f"{world}/again/model", "--out", f"{world}/two/model"]) == 0
+    assert main(["evaluate", f"{world}/two/model", manifest]) == 0
+    both, *alone = (
+        torch.from_numpy(SubsetScores.load(path).logits[(0,)]).log_softmax(dim=1)
+        for path in (world / "two/evaluation/scores.npz", world / "sound/scores.npz", world / "again/scores.npz")
+    )
+    torch.testing.assert_close(both, ((alone[0] + alone[1]) / 2).log_softmax(dim=1), atol=1e-4, rtol=1e-4)
+    assert (alone[0] - alone[1]).abs().max() > 1e-3
+    facts = json.loads((world / "two" / "model" / "config.json").read_text())["provenance"]
+    assert facts["trainings"] == [f"{first}/model", f"{world}/again/model"]
+    capsys.readouterr()
+    assert main(["predict", f"{world}/two/model", f"sound={world}/data/clip24_sound.npy"]) == 0
+    assert main(["calibrate", f"{world}/two/model", manifest, "--val_subjects", "2"]) == 0
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (["D={}/inertial/model"], "does not fit: this model reads inertial (A); name each by its own modality"),
-        (["{}/inertial/model"], "give each modality once as name=folder, as in D=runs/depth/model"),
+        (["{}/inertial/model"], "1 training was given: an ensemble needs at least two of one model"),
+        (["{0}/inertial/model", "{0}/sound/model"], "training 2 has other modalities than the first"),
+        (["{0}/sound/model", "{0}/sound/model", "--fit", "{0}/data/manifest.csv"], "name each model's, as in D=FOLDER"),
+        (["A={0}/inertial/model", "{0}/sound/model"], "once as name=folder, as in D=runs/depth/model, or trainings of"),
         (["A={0}/inertial/model", "A={0}/inertial/model"], "give each modality once as name=folder"),
         (["A={}/nowhere"], "is no model folder"),
     ],
