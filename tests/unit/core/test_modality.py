@@ -184,11 +184,12 @@ def test_a_set_keeps_its_order() -> None:
     assert hash(modalities) == hash(ModalitySet.from_list(modalities.to_list()))
 
 
-def test_an_index_that_does_not_exist_is_refused() -> None:
+@pytest.mark.parametrize("word", ["dept", "D"])
+def test_an_index_that_does_not_exist_is_refused(word: str) -> None:
     with pytest.raises(
-        ValueError, match=r"unknown modality 'dept' \(did you mean 'depth'\?\): this model has rgb, depth"
+        ValueError, match=rf"unknown modality '{word}' \(did you mean 'depth'\?\): this model has rgb, depth"
     ):
-        ModalitySet(["rgb", "depth"]).index("dept")
+        ModalitySet(["rgb", "depth"]).index(word)
 
 
 def test_registering(monkeypatch: pytest.MonkeyPatch) -> None:

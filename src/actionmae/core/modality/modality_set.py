@@ -55,8 +55,9 @@ class ModalitySet:
             ValueError: If the set has no modality of that name.
         """
         if name not in self.names:
+            meant = dict(zip(self.letters, self.names, strict=True)).get(name, name)
             raise ValueError(
-                f"unknown modality {name!r}{did_you_mean(name, self.names)}: this model has {', '.join(self.names)}"
+                f"unknown modality {name!r}{did_you_mean(meant, self.names)}: this model has {', '.join(self.names)}"
             )
         return self.names.index(name)
 
