@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
@@ -12,7 +13,7 @@ from actionmae.core.calibration import Calibration
 from actionmae.core.choices import did_you_mean
 from actionmae.core.modality import ModalitySet
 from actionmae.core.subsets import Subset
-from actionmae.core.tensors import ClassifierOutput, ClipBatch
+from actionmae.core.tensors import ClassifierOutput, ClipBatch, check_visible
 from actionmae.nn.parts import Part
 
 
@@ -36,19 +37,36 @@ class SavedModel(nn.Module, ABC):
     supported_subsets: tuple[Subset, ...] | None = None
     calibration: Calibration | None = None
 
-    @abstractmethod
     def forward(self, batch: ClipBatch, visible: Bool[Tensor, "B M"] | None = None) -> ClassifierOutput:
-        """Encode, reconstruct, classify; `visible` is a subset of `batch.available`, None = all of it."""
+        """Encode what exists, reconstruct, classify.
+
+        Args:
+            batch: Clips after the device transform.
+            visible: A subset of `batch.available`; None = all of it.
+
+        Raises:
+            ValueError: If a row has no visible modality.
+        """
+        visible = batch.available if visible is None else visible & batch.available
+        tokens = self.encode(batch)
+        logits = self.classify(*self.reconstruct(tokens, visible))
+        return ClassifierOutput(logits=logits, tokens=tokens, reconstructed=None, visible=visible)
 
     @abstractmethod
     def encode(self, batch: ClipBatch) -> Float[Tensor, "B M C"]:
         """Tokens of the modalities that exist; zero elsewhere."""
 
-    @abstractmethod
     def reconstruct(
         self, tokens: Float[Tensor, "B M C"], visible: Bool[Tensor, "B M"]
     ) -> tuple[Float[Tensor, "B M C"], Bool[Tensor, "B M"]]:
-        """Fill what is not visible; returns tokens and which of their slots are filled."""
+        """Fill what is not visible; returns tokens and which of their slots are filled. Here nothing is filled.
+
+        Raises:
+            ValueError: If a row has no visible modality.
+        """
+        if not torch.compiler.is_compiling():
+            check_visible(visible)
+        return torch.where(visible[:, :, None], tokens, 0.0), visible
 
     @abstractmethod
     def classify(self, tokens: Float[Tensor, "B M C"], filled: Bool[Tensor, "B M"]) -> Float[Tensor, "B num_classes"]:

@@ -7,6 +7,7 @@ K classes; R clips that have a modality.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, cast
 
 import torch
@@ -14,7 +15,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from actionmae.core.modality import ModalitySet
-from actionmae.core.tensors import ClassifierOutput, ClipBatch, check_visible
+from actionmae.core.tensors import ClipBatch
 from actionmae.nn.architectures import SavedModel, find_architecture
 from actionmae.nn.parts import Part
 
@@ -22,7 +23,7 @@ from actionmae.nn.parts import Part
 class Ensemble(SavedModel):
     """Trainings of one model side by side: log p(class) = (1/E) Σ_e log p_e(class) + constant.
 
-    A slot's token holds those of all trainings, [E · C]. Each training completes its own.
+    A slot's token holds those of all trainings, [E · C]. Each training completes its own as it classifies.
 
     Args:
         trainings: Models of one architecture with the same settings, modalities and classes.
@@ -54,32 +55,9 @@ class Ensemble(SavedModel):
         self.supported_subsets = first.supported_subsets
         self.trainings = nn.ModuleList(trainings)
 
-    def forward(self, batch: ClipBatch, visible: Bool[Tensor, "B M"] | None = None) -> ClassifierOutput:
-        """Encode what exists, classify from what is visible.
-
-        Raises:
-            ValueError: If a row has no visible modality.
-        """
-        visible = batch.available if visible is None else visible & batch.available
-        tokens = self.encode(batch)
-        logits = self.classify(*self.reconstruct(tokens, visible))
-        return ClassifierOutput(logits=logits, tokens=tokens, reconstructed=None, visible=visible)
-
     def encode(self, batch: ClipBatch) -> Float[Tensor, "B M EC"]:
         """Tokens of what exists, one training after the other; zero elsewhere."""
         return torch.cat([each.encode(batch) for each in self._each()], dim=2)
-
-    def reconstruct(
-        self, tokens: Float[Tensor, "B M EC"], visible: Bool[Tensor, "B M"]
-    ) -> tuple[Float[Tensor, "B M EC"], Bool[Tensor, "B M"]]:
-        """Nothing yet: each training completes its own tokens as it classifies.
-
-        Raises:
-            ValueError: If a row has no visible modality.
-        """
-        if not torch.compiler.is_compiling():
-            check_visible(visible)
-        return torch.where(visible[:, :, None], tokens, 0.0), visible
 
     def classify(self, tokens: Float[Tensor, "B M EC"], filled: Bool[Tensor, "B M"]) -> Float[Tensor, "B K"]:
         """The mean of the trainings' log-probabilities."""
@@ -95,16 +73,8 @@ class Ensemble(SavedModel):
 
     def parts(self) -> list[Part]:
         """Those of the first training."""
-        return [
-            Part(
-                role=part.role,
-                modality=part.modality,
-                prefix=f"trainings.0.{part.prefix}",
-                settings=part.settings,
-                only_for=part.only_for,
-            )
-            for part in next(iter(self._each())).parts()
-        ]
+        first = next(iter(self._each()))
+        return [replace(part, prefix=f"trainings.0.{part.prefix}") for part in first.parts()]
 
     def to_config(self) -> dict[str, Any]:
         """How many trainings of what."""

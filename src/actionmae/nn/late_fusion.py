@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from actionmae.core.modality import ModalitySet
-from actionmae.core.tensors import ClassifierOutput, ClipBatch, check_visible
+from actionmae.core.tensors import ClipBatch
 from actionmae.nn.architectures import SavedModel, find_architecture
 from actionmae.nn.parts import Part
 
@@ -66,17 +66,6 @@ class LateFusion(SavedModel):
                 )
             self.register_buffer(name, numbers)
 
-    def forward(self, batch: ClipBatch, visible: Bool[Tensor, "B M"] | None = None) -> ClassifierOutput:
-        """Encode what exists, add what is visible.
-
-        Raises:
-            ValueError: If a row has no visible modality.
-        """
-        visible = batch.available if visible is None else visible & batch.available
-        tokens = self.encode(batch)
-        logits = self.classify(*self.reconstruct(tokens, visible))
-        return ClassifierOutput(logits=logits, tokens=tokens, reconstructed=None, visible=visible)
-
     def encode(self, batch: ClipBatch) -> Float[Tensor, "B M K"]:
         """Each specialist's log-probabilities of the clips that it can read; zero elsewhere."""
         columns = []
@@ -90,18 +79,6 @@ class LateFusion(SavedModel):
                 out = out.index_copy(0, rows, _log_probabilities(specialist, tokens, self.temperatures[slot]))
             columns.append(out)
         return torch.stack(columns, dim=1)
-
-    def reconstruct(
-        self, tokens: Float[Tensor, "B M K"], visible: Bool[Tensor, "B M"]
-    ) -> tuple[Float[Tensor, "B M K"], Bool[Tensor, "B M"]]:
-        """Nothing is rebuilt.
-
-        Raises:
-            ValueError: If a row has no visible modality.
-        """
-        if not torch.compiler.is_compiling():
-            check_visible(visible)
-        return torch.where(visible[:, :, None], tokens, 0.0), visible
 
     def classify(self, tokens: Float[Tensor, "B M K"], filled: Bool[Tensor, "B M"]) -> Float[Tensor, "B K"]:
         """The weighted sum of the log-probabilities that are there: logits of their product."""

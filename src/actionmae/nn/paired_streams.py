@@ -21,7 +21,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from actionmae.core.modality import ModalitySet, ModalitySpec
-from actionmae.core.tensors import ClassifierOutput, ClipBatch, check_visible
+from actionmae.core.tensors import ClipBatch
 from actionmae.nn.architectures import SavedModel
 from actionmae.nn.classifier import check_classes
 from actionmae.nn.config import ClassifierConfig
@@ -97,17 +97,6 @@ class PairedStreams(SavedModel):
         """The modality that may be lost."""
         return self.modalities[self.lost]
 
-    def forward(self, batch: ClipBatch, visible: Bool[Tensor, "B M"] | None = None) -> ClassifierOutput:
-        """Encode what exists, classify from what is visible.
-
-        Raises:
-            ValueError: If a row has no visible modality.
-        """
-        visible = batch.available if visible is None else visible & batch.available
-        tokens = self.encode(batch)
-        logits = self.classify(*self.reconstruct(tokens, visible))
-        return ClassifierOutput(logits=logits, tokens=tokens, reconstructed=None, visible=visible)
-
     def kept_frames(self, batch: ClipBatch) -> Frames:
         """Frame features of the kept modality; [B, T_kept, C]."""
         return self.kept_stream.frames(
@@ -143,18 +132,6 @@ class PairedStreams(SavedModel):
         """Frame features of what exists, see the class; zero elsewhere."""
         columns = [self._encode(batch, slot) for slot in (0, 1)]
         return torch.stack(columns, dim=1)
-
-    def reconstruct(
-        self, tokens: Float[Tensor, "B M W"], visible: Bool[Tensor, "B M"]
-    ) -> tuple[Float[Tensor, "B M W"], Bool[Tensor, "B M"]]:
-        """The kept slot already holds what it imagines.
-
-        Raises:
-            ValueError: If a row has no visible modality.
-        """
-        if not torch.compiler.is_compiling():
-            check_visible(visible)
-        return torch.where(visible[:, :, None], tokens, 0.0), visible
 
     def classify(self, tokens: Float[Tensor, "B M W"], filled: Bool[Tensor, "B M"]) -> Float[Tensor, "B K"]:
         """The mean of the logits of the streams that the filled slots feed."""
