@@ -1,6 +1,6 @@
 """The model card: README.md of a model folder."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from actionmae.core.subsets import format_subset
@@ -15,15 +15,14 @@ def model_card(model: SavedModel, table: RobustnessTable | None, facts: Mapping[
     Args:
         model: The model.
         table: Its robustness table, if test clips were scored.
-        facts: Provenance as in config.json.
+        facts: Provenance as in config.json, of a training or of models that were joined.
     """
     reads = "\n".join(
         f"- **{spec.name}** ({spec.letter}): {spec.num_frames} × {spec.kind} of {' × '.join(map(str, spec.shape))}"
         for spec in model.modalities
     )
     first = model.modalities.names[0]
-    settings = facts["settings"]
-    counts = ", ".join(f"{count} {part}" for part, count in facts["clips"].items())
+    trainings = list(_trainings(facts))
     scores = "No test clips were scored.\n" if table is None else table.to_markdown()
     return f"""# Action classifier
 
@@ -50,16 +49,42 @@ it says that it does not know.
 
 ## Training data
 
-{counts} clips by the protocol `{settings["data"]["protocol"]}` of `{settings["data"].get("manifest", "a manifest")}`.
+{chr(10).join(dict.fromkeys(map(_clips, trainings)))}
 
 ## Where it comes from
 
-Method `{settings["method"]["name"]}`, architecture `{model.architecture}`, {settings["optim"]["epochs"]} epochs, seed
-{settings["engine"]["seed"]}; {facts["date"]}.
-All settings are in `config.json`.
+Architecture `{model.architecture}`, {facts["date"]}. All settings are in `config.json`.
+
+{chr(10).join(map(_training, trainings))}
 
 Classes: {", ".join(map(markdown_text, model.classes))}
 """
+
+
+def _trainings(facts: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Provenance of each training that is part of the model."""
+    joined = [*facts.get("trainings", ()), *facts.get("specialists", {}).values()]
+    for each in joined:
+        yield from _trainings(each)
+    if not joined:
+        yield facts
+
+
+def _clips(training: Mapping[str, Any]) -> str:
+    if "settings" not in training:
+        return "Unknown: a model was saved without its settings."
+    counts = ", ".join(f"{count} {part}" for part, count in training["clips"].items())
+    data = training["settings"]["data"]
+    return f"{counts} clips by the protocol `{data['protocol']}` of `{data.get('manifest', 'a manifest')}`."
+
+
+def _training(training: Mapping[str, Any]) -> str:
+    folder = f"`{training['folder']}`: " if "folder" in training else ""
+    if "settings" not in training:
+        return f"- {folder}saved without its settings"
+    settings = training["settings"]
+    method, epochs, seed = settings["method"]["name"], settings["optim"]["epochs"], settings["engine"]["seed"]
+    return f"- {folder}method `{method}`, {epochs} epochs, seed {seed}, {training['date']}"
 
 
 def _limits(model: SavedModel, table: RobustnessTable | None) -> str:

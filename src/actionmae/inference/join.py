@@ -17,9 +17,11 @@ from torch.nn.functional import cross_entropy
 from actionmae.core.subsets import all_subsets
 from actionmae.data.manifest import read_manifest
 from actionmae.data.splits import check_labels, rows_for_model, split_rows
+from actionmae.inference.card import model_card
 from actionmae.inference.evaluate import command_line
 from actionmae.inference.scoring import ClipScorer
-from actionmae.nn.checkpoint import load_model, save_model
+from actionmae.nn.architectures import SavedModel
+from actionmae.nn.checkpoint import load_model, read_config, save_model
 from actionmae.nn.ensemble import Ensemble
 from actionmae.nn.late_fusion import LateFusion
 
@@ -62,7 +64,7 @@ def join_specialists(
             raise ValueError(f"{word}={folder} does not fit: this model reads {names}; name each by its own modality")
         specialists.append(model)
     fused = LateFusion(specialists)
-    facts: dict[str, Any] = {"specialists": {word: str(folder) for word, folder in models.items()}}
+    facts: dict[str, Any] = {"specialists": {word: _history(folder) for word, folder in models.items()}}
     if manifest is not None:
         read = read_manifest(manifest)
         rows = rows_for_model(
@@ -71,7 +73,7 @@ def join_specialists(
         check_labels(rows, fused.classes)
         fused = fit_late_fusion(fused, ClipScorer(rows, fused))
         facts |= {"fitted_on": {"manifest": str(manifest), "protocol": protocol, "split": split, "clips": len(rows)}}
-    return save_model(fused.eval(), out, provenance=facts | _origin())
+    return _save(fused, out, facts)
 
 
 def join_trainings(models: Sequence[Path], out: Path) -> Path:
@@ -89,12 +91,17 @@ def join_trainings(models: Sequence[Path], out: Path) -> Path:
         ValueError: If there are fewer than two, or they differ in more than their weights.
     """
     joined = Ensemble([load_model(folder) for folder in models])
-    facts = {"trainings": [str(folder) for folder in models]} | _origin()
-    return save_model(joined.eval(), out, provenance=facts)
+    return _save(joined, out, {"trainings": [_history(folder) for folder in models]})
 
 
-def _origin() -> dict[str, str]:
-    return {"command": command_line(), "date": datetime.now(UTC).isoformat(timespec="seconds")}
+def _history(folder: Path) -> dict[str, Any]:
+    """Where a joined model comes from: its own provenance."""
+    return {"folder": str(folder), **read_config(folder).provenance}
+
+
+def _save(model: SavedModel, out: Path, facts: Mapping[str, Any]) -> Path:
+    facts = {**facts, "command": command_line(), "date": datetime.now(UTC).isoformat(timespec="seconds")}
+    return save_model(model.eval(), out, provenance=facts, card=model_card(model, None, facts))
 
 
 @torch.inference_mode()

@@ -6,6 +6,7 @@ Legend: B batch, M modality, K classes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, cast
 
 import torch
@@ -91,12 +92,10 @@ class LateFusion(SavedModel):
     def parts(self) -> list[Part]:
         """Those of the specialists."""
         return [
-            Part(
-                role=part.role,
+            replace(
+                part,
                 modality=part.modality or self.modalities.names[slot],
                 prefix=f"specialists.{slot}.{part.prefix}",
-                settings=part.settings,
-                only_for=part.only_for,
             )
             for slot, specialist in enumerate(self._each())
             for part in specialist.parts()

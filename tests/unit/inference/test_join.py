@@ -37,6 +37,7 @@ def test_joined_specialists_are_a_model_like_any_other(world: Path, capsys: pyte
     assert load_model(world / "fitted" / "model").weights.tolist() != [1.0, 1.0]
     facts = json.loads((world / "fitted" / "model" / "config.json").read_text())["provenance"]
     assert facts["fitted_on"]["clips"] == 12
+    assert facts["specialists"]["A"]["settings"]["optim"]["epochs"] == 3
     manifest = f"{world}/data/manifest.csv"
     assert main(["evaluate", f"{world}/late/model", manifest]) == 0
     scores = SubsetScores.load(world / "late" / "evaluation" / "scores.npz")
@@ -63,7 +64,11 @@ def test_trainings_of_one_model_are_a_model_like_any_other(world: Path, capsys: 
     torch.testing.assert_close(both, ((alone[0] + alone[1]) / 2).log_softmax(dim=1), atol=1e-4, rtol=1e-4)
     assert (alone[0] - alone[1]).abs().max() > 1e-3
     facts = json.loads((world / "two" / "model" / "config.json").read_text())["provenance"]
-    assert facts["trainings"] == [f"{first}/model", f"{world}/again/model"]
+    assert [each["folder"] for each in facts["trainings"]] == [f"{first}/model", f"{world}/again/model"]
+    card = (world / "two" / "model" / "README.md").read_text()
+    assert f"`{first}/model`: method `plain`, 3 epochs, seed 0, 2" in card
+    assert f"`{world}/again/model`: method `plain`, 3 epochs, seed 1, 2" in card
+    assert card.count("clips by the protocol `split` of") == 1
     capsys.readouterr()
     assert main(["predict", f"{world}/two/model", f"sound={world}/data/clip24_sound.npy"]) == 0
     assert main(["calibrate", f"{world}/two/model", manifest, "--val_subjects", "2"]) == 0
