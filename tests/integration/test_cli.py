@@ -230,6 +230,25 @@ def test_an_unknown_label_is_one_sentence(run: Path, tmp_path: Path, capsys: pyt
     assert "has label 'jump', which is none of the model's 3 classes" in capsys.readouterr().err
 
 
+def test_import_runs_a_module_of_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "greets_here.py").write_text("print('imported')\n")
+    (tmp_path / "wants_more.py").write_text("import not_there_at_all\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", list(sys.path))
+    assert main(["reproduce", "--list", "--import=greets_here"]) == 0
+    assert capsys.readouterr().out.startswith("imported\n")
+    for words, sentence in (
+        (["--import", "nowhere_to_be_found"], f"{tmp_path} has no nowhere_to_be_found.py, and no such package is"),
+        (["--import", "greets_here.py"], "--import 'greets_here.py' is no module: write its name"),
+        (["--import"], "--import '' is no module: write its name without .py"),
+        (["--import", "wants_more"], "No module named 'not_there_at_all'"),
+    ):
+        assert main(["reproduce", "--list", *words]) == 2
+        assert sentence in capsys.readouterr().err
+
+
 def test_debug_shows_the_traceback(run: Path) -> None:
     with pytest.raises(FileNotFoundError, match="is no model folder"):
         main(["predict", "nowhere", "rgb=a.avi", "--debug"])

@@ -1,20 +1,28 @@
 """The examples run, and print what their users are to see."""
 
+import importlib
+import json
 import re
 import runpy
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from actionmae.cli import main
 from actionmae.core.modality import ModalitySet, registry
 from actionmae.data.manifest import read_manifest
 from actionmae.data.prepare.run import prepare
 from actionmae.data.prepare.video_writer import write_color_video
+from actionmae.methods import Draws
+from actionmae.methods.config import registry as method_registry
 from actionmae.nn.checkpoint import save_model
+from helpers.builders import tiny_batch
 from helpers.raw_layouts import RAW
 from helpers.tiny_models import KINDS, tiny_classifier
+from helpers.tiny_recordings import MODALITIES, write_recordings
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -47,6 +55,40 @@ def test_own_modality(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     tops = [float(each) for each in re.findall(r"^\| (?:M\+A|M|A) \| \d+ \| ([\d.]+)", out, re.M)]
     assert len(tops) == 3
     assert min(tops) > 50, "three classes: chance is 33 %"
+
+
+def test_own_method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(method_registry, "METHODS", method_registry.METHODS)
+    monkeypatch.chdir(EXAMPLES)
+    monkeypatch.setattr("sys.path", list(sys.path))
+    manifest, coin = write_recordings(tmp_path / "data"), tmp_path / "coin"
+    words = ["train", "--method.name", "coin_dropout", "--config", "small", "--data.manifest", str(manifest)]
+    words += ["--data.modalities", json.dumps(MODALITIES), "--optim.epochs", "3", "--model.embed_dim", "16"]
+    words += ["--model.mlp_dim", "16", "--engine.progress", "false"]
+    try:
+        assert main(["--import", "own_method", *words, "--method.hide", "0.3", "--run", str(coin)]) == 0
+        with pytest.raises(ValueError, match=r"method\.hide is 2\.0: give a probability, 0 to 1"):
+            method_registry.method_config({"name": "coin_dropout", "hide": 2.0})
+    finally:
+        method_registry.METHODS.pop("coin_dropout", None)
+    assert main([*words, "--method.name", "action_mae", "--run", str(tmp_path / "mae")]) == 0
+    capsys.readouterr()
+    assert main(["report", f"coin={coin}", f"mae={tmp_path}/mae", "--out", str(tmp_path / "report.html")]) == 0
+    assert "coin" in (tmp_path / "report.md").read_text()
+
+
+def test_own_method_hides_each_sensor_by_a_toss_and_leaves_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    own_method = importlib.import_module("own_method")
+    method_registry.METHODS.pop("coin_dropout", None)
+    model = tiny_classifier(ModalitySet(KINDS), action_mae=False)
+    method = own_method.CoinDropout(model=model, config=own_method.CoinDropoutConfig(hide=0.3))
+    batch = tiny_batch(model.modalities, 200, num_classes=len(model.classes))
+    visible = method.step(batch, Draws.from_seed(0)).output.visible
+    assert visible.any(dim=1).all()
+    assert not (visible & ~batch.available).any()
+    full = batch.available.all(dim=1)
+    assert 0.6 < visible[full].float().mean() < 0.85
 
 
 def test_own_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

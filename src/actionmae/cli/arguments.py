@@ -67,15 +67,15 @@ def _method_name(words: list[str]) -> str:
     from actionmae.core.yaml_files import read_yaml
     from actionmae.training.settings import method_of
 
-    name = method_of(None)
+    name, told = method_of(None), ""
     for at, word in enumerate(words):
         flag, equals, value = word.partition("=")
         value = value if equals else (words[at + 1] if at + 1 < len(words) else "")
         if flag == "--config":
             name = method_of(read_yaml(find_settings(value)))
         elif flag in ("--method.name", "--method-name"):
-            name = value
-    return name
+            told = value
+    return told or name
 
 
 def summary(verb: Callable[..., Any]) -> str:
@@ -116,12 +116,16 @@ def _add_by_position(parser: "ArgumentParser", parameters: list[inspect.Paramete
 
 
 def _in_order(words: list[str], switches: set[str], lists: set[str]) -> list[str]:
-    """Words given by position, then flags with their values: argparse takes no more words by position after a flag.
+    """Words given by position, the settings file, then flags with their values.
+
+    argparse takes no more words by position after a flag, and of two values the later: what is said on the command line
+    goes before what stands in the file, wherever the file is named.
 
     A switch alone, `--frame-loss`, means `--frame_loss true`; one value does where a list may stand.
     """
     by_position: list[str] = []
-    flags: list[str] = []
+    files: list[str] = []
+    others: list[str] = []
     left = words[::-1]
     while left:
         word = left.pop()
@@ -130,6 +134,7 @@ def _in_order(words: list[str], switches: set[str], lists: set[str]) -> list[str
             continue
         name, equals, value = word.partition("=")
         name = name[:2] + name[2:].replace("-", "_")
+        flags = files if name == "--config" else others
         flags.append(name)
         if name in _NO_VALUE:
             continue
@@ -139,7 +144,7 @@ def _in_order(words: list[str], switches: set[str], lists: set[str]) -> list[str
             given = value if equals else left.pop()
             _check_regular(name, given)
             flags.append(_as_list(given) if name in lists else given)
-    return by_position + flags
+    return by_position + files + others
 
 
 def _check_regular(flag: str, value: str) -> None:

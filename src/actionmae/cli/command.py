@@ -1,5 +1,6 @@
 """A whole command: words → a verb → an exit code, with one sentence on stderr for what cannot be done."""
 
+import importlib
 import io
 import logging
 import os
@@ -9,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from actionmae.cli.app import app
 from actionmae.cli.arguments import parse, sentence, summary
@@ -65,6 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
+    words, modules = _take_modules(words)
     _print_anything()
     if not words or words[0] in ("-h", "--help"):
         print(_overview())
@@ -82,6 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _log_to_stderr(logging.DEBUG if debug else logging.INFO)
     try:
         with _terminable():
+            _import_modules(modules)
             code = _run(verb, rest)
             sys.stdout.flush()
             return code
@@ -96,6 +100,37 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"actionmae {verb}: {sentence(error)}", file=sys.stderr)
         return 2
+
+
+def _take_modules(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words without each --import MODULE, and these modules."""
+    rest, modules = [], []
+    left = iter(words)
+    for word in left:
+        name, equals, value = word.partition("=")
+        if name == "--import":
+            modules.append(value if equals else next(left, ""))
+        else:
+            rest.append(word)
+    return rest, modules
+
+
+def _import_modules(names: Sequence[str]) -> None:
+    """Import a user's modules, which register methods, encoders and the like; from the working folder, too."""
+    here = str(Path.cwd())
+    if names and here not in sys.path:
+        sys.path.insert(0, here)
+    for name in names:
+        if name.endswith(".py") or not all(part.isidentifier() for part in name.split(".")):
+            raise ImportError(f"--import {name!r} is no module: write its name without .py, as in --import my_method")
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
+            raise ImportError(
+                f"--import {name}: {here} has no {name.replace('.', '/')}.py, and no such package is installed"
+            ) from error
 
 
 def _nobody_reads() -> bool:
@@ -179,4 +214,8 @@ def _log_to_stderr(level: int) -> None:
 def _overview() -> str:
     lines = ["usage: actionmae VERB … (actionmae VERB --help lists its arguments)", ""]
     lines += [f"  {name:10}{summary(verb)}" for name, verb in VERBS.items()]
-    return "\n".join([*lines, "", "  --debug shows the traceback of an error, --version the version"])
+    lines += [
+        "",
+        "  --import MODULE first imports a module of yours that registers a method, encoder, fusion or modality",
+    ]
+    return "\n".join([*lines, "  --debug shows the traceback of an error, --version the version"])

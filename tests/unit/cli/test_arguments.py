@@ -99,7 +99,8 @@ def test_the_last_word_may_be_left_out() -> None:
 def test_a_file_of_settings_gives_any_argument(tmp_path: Path) -> None:
     file = tmp_path / "settings.yaml"
     file.write_text("first: a\nmore: [b]\nlast: 7\n")
-    assert parse(mix, ["--config", str(file), "--share", "1.0"]) == DEFAULTS | {"last": 7, "share": 1.0}
+    for words in (["--config", str(file), "--share", "1.0"], ["--share", "1.0", "--config", str(file)]):
+        assert parse(mix, words) == DEFAULTS | {"last": 7, "share": 1.0}, "wherever the file is named"
 
 
 @pytest.mark.parametrize(
