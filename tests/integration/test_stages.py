@@ -59,6 +59,18 @@ def same(one: Path, other: Path) -> bool:
     return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
+def test_a_finished_stage_is_not_stretched(manifest: Path, tmp_path: Path) -> None:
+    """Its length follows from the epochs of all; that of a stage with epochs of its own does not."""
+    shared, own = method_config({"name": "graph_distillation"}), TwoStagesConfig(teacher_epochs=1)
+    run(manifest, tmp_path / "shared", shared, epochs=2)
+    with pytest.raises(ValueError, match=r"with optim.epochs 2, now it is 4: method 'graph_distillation' trains"):
+        run(manifest, tmp_path / "shared", shared, epochs=4, resume=True)
+    run(manifest, tmp_path / "own", own, epochs=1)
+    run(manifest, tmp_path / "own", own, epochs=2, resume=True)
+    rows = (tmp_path / "own" / "metrics.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[0] for row in rows] == ["0", "1", "2"]
+
+
 def die_after(saves: int, manifest: Path, folder: Path, method: MethodConfig) -> None:
     """The run, killed right after so many checkpoints."""
     save, left = Trainer.save_checkpoint, iter(range(saves - 1))

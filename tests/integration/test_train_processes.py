@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from actionmae.core.choices import Per
 from actionmae.data.manifest import read_manifest, write_manifest
 from actionmae.inference.config import EvaluationConfig
 from actionmae.inference.evaluate import evaluate_model
@@ -26,6 +29,55 @@ from helpers.tiny_recordings import CLASSES, MODALITIES, write_recordings
 TINY = ClassifierConfig(
     embed_dim=16, num_heads=2, mlp_dim=32, time_depth=1, mae_depth=1, fusion_depth=1, action_mae=True
 )
+
+
+STAGED = """
+import sys
+from pathlib import Path
+from actionmae.methods.config import method_config
+from actionmae.nn.config import ClassifierConfig
+from actionmae.training.config import DataConfig, OptimConfig
+from actionmae.training.engine import EngineConfig
+from actionmae.training.settings import TrainSettings
+from actionmae.training.train import train
+
+sys.path.insert(0, "tests")
+from helpers.tiny_recordings import MODALITIES
+
+here = Path(sys.argv[1])
+train(
+    here / "run",
+    TrainSettings(
+        data=DataConfig(manifest=here / "recordings" / "manifest.csv", modalities=MODALITIES, batch_size=8),
+        model=ClassifierConfig(embed_dim=16, num_heads=2, mlp_dim=16, time_depth=1),
+        method=method_config({"name": "graph_distillation"}),
+        optim=OptimConfig(epochs=2),
+        device="cpu",
+        num_devices=2,
+        engine=EngineConfig(progress=False, threads=1),
+        score=False,
+    ),
+)
+"""
+
+
+def test_stages_follow_each_other_in_processes_that_run_the_command_again(tmp_path: Path) -> None:
+    """The default strategy: Lightning forgets the number of processes when a stage ends."""
+    write_recordings(tmp_path / "recordings")
+    (tmp_path / "staged.py").write_text(STAGED)
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "staged.py"), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "ACTIONMAE_NO_HOOK": "1"},
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "checkpoints" / "stage_streams.ckpt").is_file()
+    assert len((tmp_path / "run" / "metrics.csv").read_text().splitlines()) == 1 + 2
+    assert (tmp_path / "run" / "model" / "config.json").is_file()
 
 
 @pytest.fixture(autouse=True)
@@ -114,15 +166,26 @@ def test_a_killed_process_is_one_sentence(tmp_path: Path, monkeypatch: pytest.Mo
         score_model(tmp_path / "model", rows, num_devices=2, device="cpu")
 
 
-def test_sync_batchnorm_is_refused_where_a_process_may_lack_a_modality(tmp_path: Path) -> None:
-    manifest = write_lopsided(tmp_path / "recordings")
-    with pytest.raises(ValueError, match=r"engine.sync_batchnorm cannot be used, inertial is missing"):
+@pytest.mark.parametrize(
+    ("lopsided", "drop_per", "skip_broken", "reason"),
+    [
+        (True, "batch", False, "inertial is missing in some training clips"),
+        (False, "sample", False, "method.drop_per is sample"),
+        (False, "batch", True, "data.skip_broken is true"),
+    ],
+)
+def test_sync_batchnorm_is_refused_where_a_process_may_lack_a_modality(
+    tmp_path: Path, lopsided: bool, drop_per: Per, skip_broken: bool, reason: str
+) -> None:
+    write = write_lopsided if lopsided else write_recordings
+    manifest = write(tmp_path / "recordings")
+    with pytest.raises(ValueError, match=f"engine.sync_batchnorm cannot be used: {reason}, so one process may lack a"):
         train(
             tmp_path / "run",
             TrainSettings(
-                data=DataConfig(manifest=manifest, modalities=MODALITIES),
+                data=DataConfig(manifest=manifest, modalities=MODALITIES, skip_broken=skip_broken),
                 model=TINY,
-                method=ActionMAEConfig(),
+                method=ActionMAEConfig(drop_per=drop_per),
                 num_devices=2,
                 engine=EngineConfig(sync_batchnorm=True),
             ),

@@ -37,19 +37,27 @@ def launcher(size: int | None) -> str | None:
 
 
 def is_first_process(size: int | None) -> bool:
-    """Whether this is the only or the first of the processes that were asked for.
+    """Whether this is the only or the first of the processes that were asked for, as they begin.
 
-    What another group's launcher has left in the environment is removed from it: Lightning would believe it.
+    Lightning forgets how many they are when a training ends: ask before it begins.
 
     Args:
         size: Processes that were asked for; None = more than one.
     """
     started_by = launcher(size)
-    if started_by is not None:
-        return all(os.environ.get(name, "0") == "0" for name in _LAUNCHERS[started_by])
+    return started_by is None or all(os.environ.get(name, "0") == "0" for name in _LAUNCHERS[started_by])
+
+
+def forget_other_launchers(size: int | None) -> None:
+    """Remove from the environment what another group's launcher has left there: Lightning would believe it.
+
+    Args:
+        size: Processes that were asked for; None = more than one.
+    """
+    if launcher(size) is not None:
+        return
     for name, ranks in _LAUNCHERS.items():
         for each in (name, *ranks):
             os.environ.pop(each, None)
     for name in _OTHERS:
         os.environ.pop(name, None)
-    return True

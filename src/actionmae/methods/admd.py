@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from actionmae.core.tensors import ClipBatch
 from actionmae.methods.base import Draws, Group, Stage, StepOutput
 from actionmae.methods.config.pairs import ADMDConfig
-from actionmae.methods.paired_streams import STREAMS, PairMethod, mean_over
+from actionmae.methods.paired_streams import STREAMS, PairMethod
+from actionmae.nn.losses import masked_mean
 from actionmae.nn.paired_streams import PairedStreams
 
 
@@ -66,14 +67,14 @@ class ADMD(PairMethod):
         if group == "hallucination":
             judged = self.discriminator(model.hallucination.token(model.imagined_frames(batch)))
             each = F.cross_entropy(judged, self._real(batch), reduction="none")
-            return StepOutput(losses={"fool": mean_over(each, has_kept)})
+            return StepOutput(losses={"fool": masked_mean(each, has_kept)})
         with torch.no_grad():
             real = model.lost_stream.token(model.lost_frames(batch))
             imagined = model.hallucination.token(model.imagined_frames(batch))
         fake = torch.full_like(batch.labels, len(model.classes))
         on_real = F.cross_entropy(self.discriminator(real), self._real(batch), reduction="none")
         on_fake = F.cross_entropy(self.discriminator(imagined), fake, reduction="none")
-        return StepOutput(losses={"real": mean_over(on_real, has_lost), "fake": mean_over(on_fake, has_kept)})
+        return StepOutput(losses={"real": masked_mean(on_real, has_lost), "fake": masked_mean(on_fake, has_kept)})
 
     def _real(self, batch: ClipBatch) -> Int64[Tensor, " B"] | Float[Tensor, "B K1"]:
         """The clips' classes among the K + 1 of the discriminator."""

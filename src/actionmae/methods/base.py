@@ -79,7 +79,7 @@ class Stage:
 
     Attributes:
         name: For logs and checkpoints; a file name.
-        epochs: How many; the learning rate runs through its whole schedule in each stage.
+        epochs: How many; the learning rate's schedule begins anew in each stage, and a cosine falls to 0 in it.
         groups: What is trained, in the order in which the groups are stepped for each batch; all else is frozen.
         copies: By part of the method ("teacher"), where its weights come from as the stage begins: another part as the
             stages before left it, or a model folder. What a model folder gives is not saved in checkpoints.

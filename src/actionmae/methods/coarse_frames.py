@@ -54,7 +54,7 @@ def resampled(
 ) -> tuple[Float[Tensor, "B F D"], Bool[Tensor, "B F"]]:
     """The same clip in another number of frames, each the mean of the existing ones that it spans; where there are any.
 
-    Clips of one batch span the same time in all modalities, so frame i of F lies at the same place as frame i of F.
+    A clip spans the same time in all modalities, so that frame i of one lies where frame i of the other does.
     """
     if values.shape[1] == num_frames:
         return values, have

@@ -87,22 +87,23 @@ class CrossPrediction(Method):
             batch: The clips behind them.
         """
         specs = [spec for spec in self.model.modalities if spec.name in features]
-        targets = {spec.name: self._target(spec, batch) for spec in specs}
+        coarse = {spec.name: self._coarse(spec, batch) for spec in specs}
         errors = {}
         for source in specs:
             seen, have = self._spread(source, features[source.name], batch)
             for target in (spec for spec in specs if spec is not source):
-                wanted, there = resampled(*targets[target.name], seen.shape[1])
+                wanted, there = resampled(*coarse[target.name], seen.shape[1])
+                wanted = standardised(wanted, there)
                 both = have & there
                 if bool(both.any()):
                     told = self.predictors[_pair(source, target)](seen[both])
                     errors[source.name, target.name] = (told - wanted[both]).square().mean()
         return errors
 
-    def _target(self, spec: ModalitySpec, batch: ClipBatch) -> tuple[Float[Tensor, "B T D"], Bool[Tensor, "B T"]]:
+    def _coarse(self, spec: ModalitySpec, batch: ClipBatch) -> tuple[Float[Tensor, "B T D"], Bool[Tensor, "B T"]]:
         clip = batch.clips[spec.name]
         have = self._frames(spec, batch, clip.shape[1])
-        return standardised(coarse_frames(spec, clip), have), have
+        return coarse_frames(spec, clip), have
 
     def _spread(
         self, spec: ModalitySpec, features: Float[Tensor, "R T C"], batch: ClipBatch

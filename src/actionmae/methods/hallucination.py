@@ -17,7 +17,8 @@ from torch import Tensor
 from actionmae.core.tensors import ClipBatch
 from actionmae.methods.base import Draws, Group, Stage, StepOutput
 from actionmae.methods.config.pairs import HallucinationConfig
-from actionmae.methods.paired_streams import STREAMS, PairMethod, mean_over, sigmoid_distance
+from actionmae.methods.paired_streams import STREAMS, PairMethod, sigmoid_distance
+from actionmae.nn.losses import masked_mean
 from actionmae.nn.paired_streams import PairedStreams
 from actionmae.nn.stream import Frames
 
@@ -32,7 +33,8 @@ class Hallucination(PairMethod):
 
     config: HallucinationConfig
     scale: Tensor
-    """γ, the weight of the hallucination loss; 0 until the first joint step sets it. Checkpoints keep it."""
+    """γ, the weight of the hallucination loss; 0 until the first joint step with a complete clip sets it. Checkpoints
+    keep it."""
 
     def __init__(self, *, model: PairedStreams, config: HallucinationConfig) -> None:
         super().__init__(model=model, config=config)
@@ -62,8 +64,8 @@ class Hallucination(PairMethod):
             "kept_imagined": ((kept_logits + imagined_logits) / 2, has_kept),
         }
         cls = {name: self.cross_entropy(logits, batch.targets, rows) for name, (logits, rows) in terms.items()}
-        distance = mean_over(frame_distance(imagined, lost), both)
-        if self.scale == 0:
+        distance = masked_mean(frame_distance(imagined, lost), both)
+        if self.scale == 0 and bool(both.any()):
             mean = torch.stack(list(cls.values())).mean()
             self.scale.copy_(self.config.hallucination_weight * (mean / distance.clamp(min=1e-6)).detach())
         losses = {name: self.config.cls_weight * loss for name, loss in cls.items()}

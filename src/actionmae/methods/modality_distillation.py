@@ -23,7 +23,8 @@ from torch import Tensor
 from actionmae.core.tensors import ClipBatch
 from actionmae.methods.base import Draws, Group, Stage, StepOutput
 from actionmae.methods.config.pairs import ModalityDistillationConfig
-from actionmae.methods.paired_streams import STREAMS, PairMethod, mean_over, sigmoid_distance
+from actionmae.methods.paired_streams import STREAMS, PairMethod, sigmoid_distance
+from actionmae.nn.losses import masked_mean
 
 
 class ModalityDistillation(PairMethod):
@@ -73,8 +74,8 @@ class ModalityDistillation(PairMethod):
         hard = self.cross_entropy(logits, batch.targets, has_kept)
         return {
             "hard": distilled * (1 - config.soft_share) * hard,
-            "soft": distilled * config.soft_share * mean_over(soft_cross_entropy(logits, soft), both),
-            "hallucination": config.feature_share * mean_over(sigmoid_distance(token, target), both),
+            "soft": distilled * config.soft_share * masked_mean(soft_cross_entropy(logits, soft), both),
+            "hallucination": config.feature_share * masked_mean(sigmoid_distance(token, target), both),
         }
 
 

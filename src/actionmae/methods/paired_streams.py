@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
@@ -18,6 +17,7 @@ from actionmae.core.tensors import ClipBatch
 from actionmae.methods.base import Group, Method, Stage
 from actionmae.methods.config.pairs import PairConfig
 from actionmae.nn.config import ClassifierConfig
+from actionmae.nn.losses import masked_mean
 from actionmae.nn.paired_streams import PairedStreams
 
 STREAMS = Stage(name="streams", epochs=1, groups={"streams": Group(parts=("model.kept_stream", "model.lost_stream"))})
@@ -60,7 +60,7 @@ class PairMethod(Method):
         """The stages in order; `stages` sets their epochs."""
 
     def stages(self, epochs: int) -> tuple[Stage, ...]:
-        """The stages of `plan`, each of `epochs` or, where they share them, of a part of them."""
+        """The stages of `plan`, each of `epochs` or, where they share them, of a part of them, at least one."""
         plan = self.plan()
         each = epochs if self.config.stage_epochs == "each" else max(epochs // len(plan), 1)
         last = epochs if self.config.stage_epochs == "each" else max(epochs - each * (len(plan) - 1), 1)
@@ -111,14 +111,9 @@ class PairMethod(Method):
         targets: Int64[Tensor, " B"] | Float[Tensor, "B K"],
         rows: Bool[Tensor, " B"],
     ) -> Float[Tensor, ""]:
-        """With label smoothing; see `mean_over`."""
+        """With label smoothing; the mean of the rows that are True, 0 if there are none."""
         each = F.cross_entropy(logits, targets, label_smoothing=self.config.label_smoothing, reduction="none")
-        return mean_over(each, rows)
-
-
-def mean_over(values: Float[Tensor, " B"], rows: Bool[Tensor, " B"]) -> Float[Tensor, ""]:
-    """Mean over the rows that are True; 0, still attached to the graph, if there are none."""
-    return torch.where(rows, values, 0.0).sum() / rows.sum().clamp(min=1)
+        return masked_mean(each, rows)
 
 
 def sigmoid_distance(features: Float[Tensor, "*B C"], target: Float[Tensor, "*B C"]) -> Float[Tensor, "*B"]:

@@ -4,7 +4,7 @@
 
 From the paper: one expert per modality, trained alone first, then all together with a gate whose softmax runs over the
 experts that are there; the MoFe ranking loss max(0, L(more) − L(fewer)) for two nested sets. Choices: the gate is one
-linear layer on the tokens, both sets are drawn clip by clip as in ActionMAE, both have a cross-entropy, and the ranking
+linear layer on the tokens, both sets are drawn as ActionMAE draws one, both have a cross-entropy, and the ranking
 loss does not move L(fewer), which it could otherwise reduce by making fewer modalities worse.
 """
 

@@ -4,7 +4,6 @@ They differ in two things only: whether modalities are dropped, and whether what
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from jaxtyping import Bool
 from torch import Tensor
@@ -12,10 +11,9 @@ from torch import Tensor
 from actionmae.core.choices import Dropped
 from actionmae.core.modality import ModalitySet
 from actionmae.core.tensors import ClassifierOutput, ClipBatch
-from actionmae.methods.base import Draws, Method, StepOutput
+from actionmae.methods.base import Draws, Method, StepOutput, own_model
 from actionmae.methods.config import ActionMAEConfig, ModalityDropoutConfig, PlainConfig
 from actionmae.methods.shared import draw_visible
-from actionmae.nn.build import build_classifier
 from actionmae.nn.classifier import MultiModalClassifier
 from actionmae.nn.config import ClassifierConfig
 from actionmae.nn.losses import classification_loss, reconstruction_loss, token_classification_loss
@@ -56,15 +54,13 @@ class Supervised(Method):
         """A `MultiModalClassifier` with what the method needs: ActionMAE, token heads.
 
         Raises:
-            ValueError: If the model's settings ask for an ActionMAE that the method would not train.
+            ValueError: If the model's settings ask for parts that the method would not train.
         """
-        wants = isinstance(config, ActionMAEConfig)
-        if model.action_mae and not wants:
-            raise ValueError(f"model.action_mae is true but method {config.name!r} trains none: use method action_mae")
         if model.token_heads and config.token_weight == 0:
-            config = replace(config, token_weight=1.0)
-        architecture = replace(model, action_mae=wants, token_heads=config.token_weight > 0)
-        return cls(model=build_classifier(modalities, classes=classes, config=architecture), config=config)
+            raise ValueError("model.token_heads is true but method.token_weight is 0: give a weight, or leave them out")
+        parts = {"action_mae": isinstance(config, ActionMAEConfig), "token_heads": config.token_weight > 0}
+        network = own_model(config.name, modalities=modalities, classes=classes, model=model, **parts)
+        return cls(model=network, config=config)
 
     def step(self, batch: ClipBatch, draws: Draws, *, stage: str = "train", group: str = "all") -> StepOutput:
         """One forward pass with its losses (Eq. 6)."""

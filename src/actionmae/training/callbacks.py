@@ -75,7 +75,7 @@ class EpochEnd(Callback):
     ) -> None:
         """A point of the loss curve now and then: fetching it waits for the device."""
         if trainer.is_global_zero and batch_idx % self.settings.engine.log_every == 0:
-            loss: Tensor = outputs["loss"]
+            loss: Tensor = outputs["loss"] * trainer.accumulate_grad_batches  # Lightning has divided it
             self.points.append((loss.item(), self.first_step + trainer.global_step, time.time()))
             self._write_points()
 
@@ -129,9 +129,8 @@ class EpochEnd(Callback):
         if trainer.world_size > 1:
             shards = _gather(shards[0], trainer.world_size)
         table = RobustnessTable.from_scores(merge([shard for shard in shards if shard is not None]))
-        top1 = {row.subset: row.top1 for row in table.rows if row.top1 is not None}
-        values = {f"val/top1/{subset}": value for subset, value in top1.items()}
-        return {**values, BEST: sum(top1.values()) / len(top1)}
+        values = {f"val/top1/{row.subset}": row.top1 for row in table.rows if row.top1 is not None}
+        return values if table.mean_top1 is None else {**values, BEST: table.mean_top1}
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Remember which clips the weights were trained on."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from actionmae.core.choices import check_choice
 from actionmae.data.transforms.config import AugmentConfig
 
 Schedule = Literal["step", "linear", "cosine"]
@@ -62,7 +63,8 @@ class OptimConfig:
         weight_decay: AdamW's decay, the same for all parameters (§4.1: 1e-4).
         epochs: Passes over the training clips. Paper §4.1 is silent: three steps of 30.
         schedule: "step" multiplies by `gamma` every `step_epochs`; "linear" falls to the same values along straight
-            lines (§4.1: "linearly decayed by a factor of 10 every 30 epochs"); "cosine" falls to 0 over all epochs.
+            lines (§4.1: "linearly decayed by a factor of 10 every 30 epochs"); "cosine" falls to 0 over all epochs. A
+            method that trains in stages begins anew in each.
         step_epochs: Epochs between two steps.
         gamma: The factor of one step, 0–1.
         warmup_epochs: Epochs (fractions allowed) over which the rate first rises from 0; 0 = none, as in the paper.
@@ -82,6 +84,7 @@ class OptimConfig:
     clip_norm: float | None = None
 
     def __post_init__(self) -> None:
+        check_choice("optim.schedule", self.schedule, Schedule)
         for name in ("lr", "epochs", "step_epochs"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"optim.{name} is {getattr(self, name)}: give a number above 0")

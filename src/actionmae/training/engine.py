@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from actionmae.core.choices import check_choice
+
+Strategy = Literal["ddp", "ddp_spawn", "ddp_fork"]
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
@@ -26,11 +29,11 @@ class EngineConfig:
         progress: Show a progress bar.
 
     Raises:
-        ValueError: If a number is out of range.
+        ValueError: If a number is out of range or a word is none of the choices.
     """
 
     num_nodes: int = 1
-    strategy: Literal["ddp", "ddp_spawn", "ddp_fork"] = "ddp"
+    strategy: Strategy = "ddp"
     precision: Precision = "32-true"
     accumulate: int = 1
     seed: int = 0
@@ -43,6 +46,8 @@ class EngineConfig:
     progress: bool = True
 
     def __post_init__(self) -> None:
+        check_choice("engine.strategy", self.strategy, Strategy)
+        check_choice("engine.precision", self.precision, Precision)
         for name in ("num_nodes", "accumulate", "save_every", "log_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"engine.{name} is {getattr(self, name)}: give at least 1")

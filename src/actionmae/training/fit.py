@@ -6,6 +6,7 @@ import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
@@ -14,7 +15,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities import rank_zero_only
 from torch.multiprocessing.spawn import ProcessRaisedException
 
-from actionmae.core.process_group import is_first_process, launcher
+from actionmae.core.process_group import forget_other_launchers, is_first_process, launcher
 from actionmae.training.callbacks import EpochEnd, KeepSigterm
 from actionmae.training.checkpoints import CheckpointFiles
 from actionmae.training.loaders import TrainingClips
@@ -37,6 +38,7 @@ def join_group(settings: TrainSettings) -> bool:
         ValueError: If several machines were asked for and no launcher has started their processes.
     """
     first = is_first_process(settings.num_processes)
+    forget_other_launchers(settings.num_processes)
     if first:
         rank_zero_only.rank = 0  # type: ignore[attr-defined]  # Lightning has read the environment when it was imported
     if settings.engine.num_nodes > 1 and launcher(settings.num_processes) is None:
@@ -48,9 +50,24 @@ def join_group(settings: TrainSettings) -> bool:
 
 
 def fit(
-    module: TrainingModule, folder: RunFolder, *, clips: TrainingClips, settings: TrainSettings, resume: bool
+    module: TrainingModule,
+    folder: RunFolder,
+    *,
+    clips: TrainingClips,
+    settings: TrainSettings,
+    resume: bool,
+    checkpoint: Path | None = None,
 ) -> None:
-    """Run Lightning. Afterwards `module` has the last epoch's weights."""
+    """Run Lightning. Afterwards `module` has the last epoch's weights.
+
+    Args:
+        module: The stage.
+        folder: Where the run is recorded.
+        clips: Those of the manifest.
+        settings: Of the run.
+        resume: Keep what the folder has of earlier epochs.
+        checkpoint: Of this stage, to go on from.
+    """
     epoch_end = EpochEnd(folder, settings=settings, clips=clips, resume=resume)
     weights = {name: weight.to("meta") for name, weight in module.own_weights().items()}  # for names and shapes alone
     with _quiet_lightning():
@@ -69,7 +86,6 @@ def fit(
             raise ValueError(
                 f"this machine cannot train like this ({reason}): choose another device, num_devices or engine"
             ) from error
-        checkpoint = folder.last if resume and folder.last.is_file() else None
         try:
             trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
         except BaseException as stop:

@@ -15,7 +15,7 @@ def learning_rate(config: OptimConfig, epoch: float, *, epochs: int | None = Non
     Args:
         config: The schedule.
         epoch: Epochs done so far, from 0; batch 3 of 12 in the second epoch is 1.25.
-        epochs: Length of the whole schedule; None = that of the settings.
+        epochs: Length of the cosine; None = that of the settings.
     """
     if config.schedule == "cosine":
         factor = 0.5 * (1 + math.cos(math.pi * min(epoch / (epochs or config.epochs), 1.0)))
@@ -25,8 +25,7 @@ def learning_rate(config: OptimConfig, epoch: float, *, epochs: int | None = Non
         if config.schedule == "linear":
             factor *= 1 - (1 - config.gamma) * inside / config.step_epochs
     if epoch < config.warmup_epochs:
-        # The first batch of all must move, too: count the epoch's own part from its end.
-        factor *= max(epoch, 1e-2) / config.warmup_epochs
+        factor *= min(max(epoch, 1e-2) / config.warmup_epochs, 1.0)  # not 0 in the first batch
     return config.lr * factor
 
 

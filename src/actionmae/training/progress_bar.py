@@ -1,4 +1,4 @@
-"""One bar for a whole run."""
+"""A bar of the run's epochs."""
 
 import logging
 from typing import Any
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 class ProgressBar(Callback):
-    """One bar over all epochs of a run on stderr, refreshed by its own thread."""
+    """A bar over all epochs of a run on stderr, one for each stage, refreshed by its own thread."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw it."""
@@ -27,10 +27,12 @@ class ProgressBar(Callback):
             TextColumn("{task.fields[status]}"),
             TimeRemainingColumn(),
         )
+        assert isinstance(pl_module, TrainingModule)
+        self.epochs = sum(stage.epochs for stage in pl_module.method.stages(pl_module.optim.epochs))
         self.progress = Progress(*columns, console=Console(stderr=True), refresh_per_second=2)
-        self.task = self.progress.add_task("training", total=trainer.max_epochs, status="")
+        self.task = self.progress.add_task("training", total=self.epochs, status="")
         self.progress.start()
-        self.progress.update(self.task, completed=trainer.current_epoch)
+        self.progress.update(self.task, completed=pl_module.epoch)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -43,11 +45,11 @@ class ProgressBar(Callback):
         """Show the epoch's loss."""
         assert isinstance(pl_module, TrainingModule)
         if trainer.is_global_zero:
-            done = trainer.current_epoch + 1
+            done = pl_module.epoch + 1
             loss = float(pl_module.meter.last["loss"])
             self.progress.update(self.task, completed=done, status=f"loss {loss:.3f}")
             if not self.progress.console.is_terminal:
-                log.info("epoch %d of %s: loss %.3f", done, trainer.max_epochs, loss)
+                log.info("epoch %d of %d: loss %.3f", done, self.epochs, loss)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave it as it is."""

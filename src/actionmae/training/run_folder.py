@@ -11,13 +11,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from actionmae.core.files import atomic_write, exclusive, write_text
 from actionmae.core.json_files import read_json
 from actionmae.training.settings import TrainSettings, flat
+
+if TYPE_CHECKING:
+    from actionmae.methods.base import Method
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +50,8 @@ _FREE = (
     "data.skip_broken",
     "data.eval_batch_size",
 )
-"""What may change when a run is resumed, and every `engine` setting but the seed: clips are compared by themselves."""
+"""What may change when a run is resumed, and of `engine` all but `_FIXED`; the clips are compared by their digest."""
+_FIXED = ("engine.seed", "engine.accumulate", "engine.precision")
 
 
 @dataclass(frozen=True)
@@ -164,6 +168,23 @@ class RunFolder:
                 "or choose another --run"
             )
 
+    def check_stages(self, method: "Method", epochs: int) -> None:
+        """Refuse to go on with other epochs where these decide how long a finished stage would have been.
+
+        Raises:
+            ValueError: If they do.
+        """
+        if not (self.begun and self.config.is_file()):
+            return
+        before = TrainSettings.from_yaml(self.config).optim.epochs
+        lengths = [[stage.epochs for stage in method.stages(each)[:-1]] for each in (before, epochs)]
+        if lengths[0] != lengths[1]:
+            raise ValueError(
+                f"run {self.path} was started with optim.epochs {before}, now it is {epochs}: method "
+                f"{method.config.name!r} trains in stages whose lengths follow from it; resume with the same number, "
+                "or choose another --run"
+            )
+
     def begin(self, settings: TrainSettings, *, resume: bool) -> None:
         """Write down the settings of the run that is now trained here; without `resume` an earlier run goes."""
         if not resume:
@@ -267,7 +288,7 @@ def _comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: str(Path(value).resolve()) if key.startswith(("init.", "model.weights.")) else value
         for key, value in flat(settings).items()
-        if key not in _FREE and (not key.startswith("engine.") or key == "engine.seed")
+        if key not in _FREE and (not key.startswith("engine.") or key in _FIXED)
     }
 
 

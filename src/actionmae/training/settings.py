@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from actionmae.core.choices import check_choice
 from actionmae.core.devices import check_device
 from actionmae.core.settings_files import find_settings, load_settings
 from actionmae.core.yaml_files import read_yaml
@@ -14,6 +15,9 @@ from actionmae.methods.config import DEFAULT_METHOD, MethodConfig, config_class,
 from actionmae.nn.config import ClassifierConfig
 from actionmae.training.config import DataConfig, OptimConfig
 from actionmae.training.engine import EngineConfig
+
+InitParts = Literal["all", "encoders", "space"]
+Select = Literal["last", "val"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +40,7 @@ class TrainSettings:
         score: Score the test clips at the end, and write the robustness report.
 
     Raises:
-        ValueError: If a number is not finite, or there is no such device.
+        ValueError: If a number is not finite, a word is none of the choices, or there is no such device.
     """
 
     data: DataConfig
@@ -47,13 +51,15 @@ class TrainSettings:
     num_devices: int = 1
     engine: EngineConfig = field(default_factory=EngineConfig)
     init: tuple[Path, ...] = ()
-    init_parts: Literal["all", "encoders", "space"] = "all"
+    init_parts: InitParts = "all"
     freeze_init: bool = False
-    select: Literal["last", "val"] = "last"
+    select: Select = "last"
     score: bool = True
 
     def __post_init__(self) -> None:
         check_device(self.device, self.num_devices)
+        check_choice("select", self.select, Select)
+        check_choice("init_parts", self.init_parts, InitParts)
         for name, value in flat(self.to_dict()).items():
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"{name} is {value}: give a finite number")

@@ -14,7 +14,6 @@ import torch
 
 from actionmae.core.devices import pick_device
 from actionmae.core.files import write_text
-from actionmae.core.process_group import is_first_process
 from actionmae.data.loading.broken import log_broken
 from actionmae.inference.card import model_card
 from actionmae.inference.evaluate import command_line, write_scores
@@ -70,7 +69,9 @@ def train(run: Path | str, settings: TrainSettings, *, resume: bool = False, ove
             return folder.model
         _check(clips, settings)
         method, initialised = _build(settings, clips)
-        _run_stages(method, folder, clips=clips, settings=settings, resume=resume)
+        if first and resume:
+            folder.check_stages(method, settings.optim.epochs)
+        _run_stages(method, folder, clips=clips, settings=settings, resume=resume, first=first)
         if first:
             network = method.model
             # Lightning leaves the weights on the CPU.
@@ -105,24 +106,31 @@ def compile_encoders(network: SavedModel) -> None:
 def _check(clips: TrainingClips, settings: TrainSettings) -> None:
     if settings.select == "val" and not clips.splits.val:
         raise ValueError("select is 'val' but there are no validation clips: name data.val_subjects, or select last")
-    missing = [name for name, rate in clips.missing_rates().items() if rate > 0]
-    if settings.engine.sync_batchnorm and missing:
+    reasons = [f"{name} is missing in some training clips" for name, rate in clips.missing_rates().items() if rate > 0]
+    if getattr(settings.method, "drop_per", "batch") == "sample":
+        reasons.append("method.drop_per is sample")
+    if settings.data.skip_broken:
+        reasons.append("data.skip_broken is true")
+    if settings.engine.sync_batchnorm and reasons:
         raise ValueError(
-            f"engine.sync_batchnorm cannot be used, {missing[0]} is missing in some training clips and a process "
-            "without it would wait for ever: use model.norm frozen or group"
+            f"engine.sync_batchnorm cannot be used: {reasons[0]}, so one process may lack a sensor in a step, and the "
+            "others would wait for it for ever; set engine.sync_batchnorm to false"
         )
 
 
 def _run_stages(
-    method: Method, folder: RunFolder, *, clips: TrainingClips, settings: TrainSettings, resume: bool
+    method: Method, folder: RunFolder, *, clips: TrainingClips, settings: TrainSettings, resume: bool, first: bool
 ) -> None:
     """Train stage by stage; afterwards the method has the last epoch's weights.
 
     A finished stage leaves its last checkpoint under its own name, so that a resumed run begins with the next one.
+    `first` says whether this is the first of the training processes, which renames it.
     """
     frozen = frozenset(name for name, parameter in method.named_parameters() if not parameter.requires_grad)
     *earlier, last = method.stages(settings.optim.epochs)
     first_epoch = 0
+    # Once a stage has been trained here, the checkpoint is that stage's, whether or not it has been renamed yet.
+    checkpoint = folder.last if resume and folder.last.is_file() else None
     for stage in earlier:
         method.begin(stage)
         method.enter(stage, frozen=frozen)
@@ -134,14 +142,17 @@ def _run_stages(
             module.load_state_dict(state, strict=False)
         else:
             log.info("stage %s: %d epochs", stage.name, stage.epochs)
-            fit(module, folder, clips=clips, settings=settings, resume=resume or first_epoch > 0)
-            if is_first_process(settings.num_processes):
+            begun = resume or first_epoch > 0
+            fit(module, folder, clips=clips, settings=settings, resume=begun, checkpoint=checkpoint)
+            checkpoint = None
+            if first:
                 folder.last.replace(finished)
         first_epoch += stage.epochs
     method.begin(last)
     method.enter(last, frozen=frozen)
     module = _module(method, last, first_epoch, clips=clips, settings=settings)
-    fit(module, folder, clips=clips, settings=settings, resume=resume or first_epoch > 0)
+    begun = resume or first_epoch > 0
+    fit(module, folder, clips=clips, settings=settings, resume=begun, checkpoint=checkpoint)
 
 
 def _module(

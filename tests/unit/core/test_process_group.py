@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from actionmae.core.process_group import is_first_process, launcher
+from actionmae.core.process_group import forget_other_launchers, is_first_process, launcher
 
 VARIABLES = (
     "RANK",
@@ -44,6 +44,7 @@ def test_a_group_of_the_size_that_was_asked_for_is_believed(
         monkeypatch.setenv(name, value)
     assert is_first_process(size) is first
     assert launcher(size) is not None
+    forget_other_launchers(size)
     assert {name: os.environ.get(name) for name in given} == given
 
 
@@ -69,4 +70,5 @@ def test_another_group_is_forgotten(monkeypatch: pytest.MonkeyPatch, size: int |
         monkeypatch.setenv(*each.split("="))
     assert launcher(size) is None
     assert is_first_process(size)
+    forget_other_launchers(size)
     assert not any(name in os.environ for name in VARIABLES), "Lightning would believe them"

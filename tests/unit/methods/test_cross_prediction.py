@@ -43,14 +43,20 @@ def seen(batch: ClipBatch, modalities: ModalitySet, name: str, row: int, frame: 
     return exists and (name not in batch.frame_available or bool(batch.frame_available[name][row, frame]))
 
 
-def targets_by_hand(batch: ClipBatch, modalities: ModalitySet, name: str) -> dict[tuple[int, int], list[float]]:
+def targets_by_hand(
+    batch: ClipBatch, modalities: ModalitySet, name: str, frames: int
+) -> dict[tuple[int, int], list[float]]:
+    """Means of the frames that each of `frames` spans, then standardised: a mean of several varies less than they."""
     spec, clip = modalities[name], batch.clips[name]
-    raw = {
-        (row, frame): coarse_by_hand(spec.kind, clip[row, frame])
-        for row in range(len(batch))
-        for frame in range(spec.num_frames)
-        if seen(batch, modalities, name, row, frame)
-    }
+    raw = {}
+    for row in range(len(batch)):
+        for frame in range(frames):
+            span = spanned(frame, frames, spec.num_frames)
+            there = [
+                coarse_by_hand(spec.kind, clip[row, each]) for each in span if seen(batch, modalities, name, row, each)
+            ]
+            if there:
+                raw[row, frame] = [sum(values) / len(there) for values in zip(*there, strict=True)]
     columns = list(zip(*raw.values(), strict=True))
     means = [sum(column) / len(raw) for column in columns]
     spreads = [
@@ -70,20 +76,17 @@ def spanned(frame: int, here: int, there: int) -> range:
 
 def error_by_hand(method: CrossPrediction, batch: ClipBatch, source: str, target: str) -> float:
     modalities = method.model.modalities
-    wanted = targets_by_hand(batch, modalities, target)
+    wanted = targets_by_hand(batch, modalities, target, modalities[source].num_frames)
     features = method.model.encode_frames(batch)[source].detach()
     rows = batch.available[:, modalities.index(source)].nonzero().flatten().tolist()
     total, count = 0.0, 0
     for at, row in enumerate(rows):
         for frame in range(modalities[source].num_frames):
-            span = spanned(frame, modalities[source].num_frames, modalities[target].num_frames)
-            there = [wanted[row, other] for other in span if (row, other) in wanted]
-            if not there or not seen(batch, modalities, source, row, frame):
+            if (row, frame) not in wanted or not seen(batch, modalities, source, row, frame):
                 continue
-            mean = [sum(values) / len(there) for values in zip(*there, strict=True)]
             told = method.predictors[f"{source}>{target}"](features[at, frame]).tolist()
-            total += sum((a - b) ** 2 for a, b in zip(told, mean, strict=True))
-            count += len(mean)
+            total += sum((a - b) ** 2 for a, b in zip(told, wanted[row, frame], strict=True))
+            count += len(told)
     return total / count
 
 

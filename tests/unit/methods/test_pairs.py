@@ -169,6 +169,15 @@ def test_admd_plays_with_one_class_more() -> None:
     assert losses(method, batch, "pair")["cls"].item() == pytest.approx(mean_ce(pair, batch, [0, 1]), rel=1e-4)
 
 
+def test_the_weight_of_hallucination_waits_for_a_clip_that_has_both() -> None:
+    """Without one there is no distance yet, and a weight of a millionth part of nothing would stay for good."""
+    method = ready("hallucination", "joint")
+    losses(method, batch_of(((True, False), (False, True))), "joint")
+    assert method.scale == 0
+    losses(method, batch_of(), "joint")
+    assert 0 < method.scale < 1000
+
+
 KEPT, LOST, IMAGINES = "model.kept_stream", "model.lost_stream", "model.hallucination"
 UPPER = f"{LOST}.encoder.time"
 GRADIENTS = [

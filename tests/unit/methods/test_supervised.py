@@ -92,11 +92,11 @@ def test_a_method_builds_what_it_needs() -> None:
     plain = build({"name": "plain"}).model
     assert (plain.action_mae, plain.token_heads, plain.supported_subsets) == (None, None, None)
     assert build({"name": "plain", "token_weight": 0.5}).model.token_heads is not None
-    assert build({"name": "plain"}, token_heads=True).config.token_weight == 1.0
-    with pytest.raises(
-        ValueError, match=r"model.action_mae is true but method 'plain' trains none: use method action_"
-    ):
-        build({"name": "plain"}, action_mae=True)
+    with pytest.raises(ValueError, match=r"model.token_heads is true but method.token_weight is 0: give a weight, or"):
+        build({"name": "plain"}, token_heads=True)
+    for part, given in (("action_mae", True), ("completion", "prior_tokens")):
+        with pytest.raises(ValueError, match=f"model.{part} is {given!r} but method 'plain' does not train it: leave"):
+            build({"name": "plain"}, **{part: given})
     with pytest.raises(ValueError, match="method 'action_mae' needs a ActionMAEConfig, not a PlainConfig"):
         build_method(PlainConfig(name="action_mae"), modalities=vectors(), classes=("a",), model=ClassifierConfig())
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from actionmae.training.optim import OptimConfig, build_optimizer, learning_rate
+from helpers.bypass import with_fields
 
 
 def test_step_schedule_is_torchs_step_lr():
@@ -30,6 +31,7 @@ def test_cosine_ends_at_zero_and_warmup_rises():
     assert 0 < learning_rate(config, 0.0) < learning_rate(config, 1.0) < learning_rate(config, 2.0)
     assert learning_rate(config, 5.0) == pytest.approx(0.5 * (1 + math.cos(math.pi / 2)))
     assert learning_rate(config, 10.0) == pytest.approx(0.0)
+    assert learning_rate(OptimConfig(lr=1.0, warmup_epochs=0.005), 0.0) == 1.0, "never above the rate itself"
 
 
 def test_defaults_are_the_papers():
@@ -46,9 +48,10 @@ def test_defaults_are_the_papers():
         ("weight_decay", -1.0, "optim.weight_decay is -1.0: give 0 or more"),
         ("warmup_epochs", -1.0, "optim.warmup_epochs is -1.0"),
         ("gamma", 1.5, "optim.gamma is 1.5: give a factor above 0 and at most 1"),
+        ("schedule", "exponential", "optim.schedule is 'exponential': choose step, linear or cosine"),
         ("clip_norm", 0.0, "optim.clip_norm is 0.0: give a norm above 0, or null"),
     ],
 )
 def test_bad_values_are_refused(field, value, match):
     with pytest.raises(ValueError, match=match):
-        OptimConfig(**{field: value})
+        with_fields(OptimConfig(), **{field: value}).__post_init__()

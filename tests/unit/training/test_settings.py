@@ -10,6 +10,7 @@ from actionmae.nn.config import ClassifierConfig
 from actionmae.training.config import DataConfig, OptimConfig
 from actionmae.training.engine import EngineConfig
 from actionmae.training.settings import TrainSettings, flat
+from helpers.bypass import with_fields
 
 ROOT = Path(__file__).parents[3]
 
@@ -47,6 +48,14 @@ def test_every_number_is_finite(number: float) -> None:
     depth = {"name": "depth", "value_range": [number, 1.0]}
     with pytest.raises(ValueError, match=r"data\.modalities\.0\.value_range\.0 is .*: give a finite number"):
         replace(settings, data=replace(settings.data, modalities=(depth,)))
+
+
+def test_words_are_checked() -> None:
+    settings = TrainSettings(data=DataConfig(manifest=Path("m.csv")))
+    with pytest.raises(ValueError, match="select is 'best': choose last or val"):
+        with_fields(replace(settings), select="best").__post_init__()
+    with pytest.raises(ValueError, match="init_parts is 'encoder': choose all, encoders or space"):
+        with_fields(settings, init_parts="encoder").__post_init__()
 
 
 def test_the_device_is_checked() -> None:

@@ -60,8 +60,6 @@ class ModalityDistillationConfig(PairConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.temperature > 0:
-            raise ValueError(f"method.temperature is {self.temperature}: give a number above 0")
         for name in ("soft_share", "feature_share"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"method.{name} is {getattr(self, name)}: give a number from 0 to 1")
