@@ -65,14 +65,14 @@ def _trainings(facts: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Provenance of each training that is part of the model."""
     joined = [*facts.get("trainings", ()), *facts.get("specialists", {}).values()]
     for each in joined:
-        yield from _trainings(each)
+        yield from _trainings({"folder": each} if isinstance(each, str) else each)
     if not joined:
         yield facts
 
 
 def _clips(training: Mapping[str, Any]) -> str:
-    if "settings" not in training:
-        return "Unknown: a model was saved without its settings."
+    if not {"settings", "clips"} <= training.keys():
+        return "Unknown: a model was saved without saying so."
     counts = ", ".join(f"{count} {part}" for part, count in training["clips"].items())
     data = training["settings"]["data"]
     return f"{counts} clips by the protocol `{data['protocol']}` of `{data.get('manifest', 'a manifest')}`."
@@ -80,7 +80,7 @@ def _clips(training: Mapping[str, Any]) -> str:
 
 def _training(training: Mapping[str, Any]) -> str:
     folder = f"`{training['folder']}`: " if "folder" in training else ""
-    if "settings" not in training:
+    if not {"settings", "date"} <= training.keys():
         return f"- {folder}saved without its settings"
     settings = training["settings"]
     method, epochs, seed = settings["method"]["name"], settings["optim"]["epochs"], settings["engine"]["seed"]

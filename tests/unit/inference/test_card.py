@@ -26,6 +26,18 @@ def test_class_names_are_plain_text() -> None:
     assert model_card(model, None, FACTS).endswith(r"Classes: \<b\>wave\</b\>, a\|b \`c\`, \# \*d\* \[e\](f)" + "\n")
 
 
+def test_a_joined_model_says_what_it_is_made_of_as_far_as_that_was_written_down() -> None:
+    model = build_classifier(VECTORS, classes=["wave", "clap"], config=ClassifierConfig(**WIDTH))
+    inner = {"trainings": [{"folder": "a", **FACTS}, {"folder": "b", **FACTS, "clips": {"train": 4}}]}
+    older = {"specialists": {"D": "runs/depth/model"}}
+    facts = {"date": "2026-02-02", "trainings": [{"folder": "joined", **inner}, {"folder": "old", **older}, {}]}
+    card = model_card(model, None, facts)
+    assert "3 train clips by the protocol `split` of `a manifest`.\n4 train clips" in card
+    assert "Unknown: a model was saved without saying so." in card
+    assert "- `a`: method `plain`, 1 epochs, seed 0, 2026-01-01\n- `b`: method" in card
+    assert "- `runs/depth/model`: saved without its settings\n- saved without its settings" in card
+
+
 def test_it_says_what_it_is_for_and_what_it_cannot_do() -> None:
     model = build_classifier(VECTORS, classes=["wave", "clap"], config=ClassifierConfig(**WIDTH))
     model.supported_subsets = ((0, 1), (2,))
