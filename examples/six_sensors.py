@@ -69,7 +69,7 @@ def main(manifest: Manifest, out: Path) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("manifest", type=Path, help="of UTD-MHAD, as `actionmae prepare` or `index` writes it")
+    parser.add_argument("manifest", type=Path, help="of UTD-MHAD, as `actionmae prepare` writes it")
     parser.add_argument("--out", type=Path, required=True, help="folder for the parts and their manifest")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)

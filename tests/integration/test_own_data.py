@@ -16,7 +16,7 @@ from actionmae.data.loading.dataset import ClipDataset
 from actionmae.data.manifest import read_manifest
 from actionmae.data.prepare.video_writer import write_color_video, write_gray_video
 
-GUIDE = Path(__file__).parents[2] / "docs/how_to/own_data.md"
+GUIDE = Path(__file__).parents[2] / "docs/how_to/several_clocks.md"
 CLIPS = [(f"class_{label:02}", f"subject{who}_r{take}") for label in (1, 2) for who in (1, 2, 3) for take in (0, 1)]
 KINECT, DUO = 5000 + np.arange(120) / 30, 4999.2 + np.arange(160) / 35
 """Seconds at which the two cameras took their frames."""
