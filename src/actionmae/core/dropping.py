@@ -8,7 +8,6 @@ from jaxtyping import Bool
 from torch import Generator, Tensor
 
 from actionmae.core.choices import Draw, Per
-from actionmae.core.subsets import all_subsets
 
 
 def sample_visible(
@@ -45,15 +44,20 @@ def sample_visible(
         num_dropped = (fraction * have.sum(dim=1)).long()
         visible = have & (rank >= num_dropped[:, None])
     else:
-        # The first subset, in a random order of all, that meets the row: uniform over the row's own subsets.
-        subsets = torch.zeros(2**num_modalities - 1, num_modalities, dtype=torch.bool)
-        for row, subset in enumerate(all_subsets(num_modalities)):
-            subsets[row, list(subset)] = True
-        order = torch.rand(draws, len(subsets), generator=generator).argsort(dim=1).expand(rows, -1)
-        candidates = subsets[order] & have[:, None, :]  # [B, 2^M − 1, M]
-        first = candidates.any(dim=2).int().argmax(dim=1)
-        visible = candidates[torch.arange(rows), first]
+        visible = _first_that_meets(have, draws, generator)
     return visible.to(available.device)
+
+
+def _first_that_meets(have: Bool[Tensor, "B M"], draws: int, generator: Generator) -> Bool[Tensor, "B M"]:
+    """What each row has of the first of many random subsets that meets it: uniform over the row's own subsets."""
+    # How many are drawn depends on the rows. The caller's generator goes on alike for all: processes may share it.
+    own = Generator().manual_seed(int(torch.randint(2**63 - 1, (), generator=generator)))
+    visible, waiting = torch.zeros_like(have), have.any(dim=1)
+    while bool(waiting.any()):
+        drawn = torch.randint(2, (draws, have.shape[1]), generator=own).bool() & have
+        visible = torch.where(waiting[:, None], drawn, visible)
+        waiting &= ~drawn.any(dim=1)
+    return visible
 
 
 def drop_frames(

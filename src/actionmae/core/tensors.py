@@ -48,6 +48,16 @@ class ClipBatch:
     def __len__(self) -> int:
         return len(self.sample_ids)
 
+    def clip_of(self, name: str) -> Tensor:
+        """The clips of a modality that `available` says exists.
+
+        Raises:
+            ValueError: If there are none.
+        """
+        if name not in self.clips:
+            raise ValueError(f"available says that {name} exists but clips has no {name}: add it or clear available")
+        return self.clips[name]
+
     def map(self, move: Callable[[Tensor], Tensor]) -> "ClipBatch":
         """The same batch with `move` applied to every tensor."""
         return replace(
@@ -80,10 +90,8 @@ class ClipBatch:
         for name, clip in self.clips.items():
             _check_clip(modalities[modalities.index(name)], clip, batch)
         for slot, name in enumerate(modalities.names):
-            if name not in self.clips and bool(self.available[:, slot].any()):
-                raise ValueError(
-                    f"available says that {name} exists but clips has no {name}: add it or clear available"
-                )
+            if bool(self.available[:, slot].any()):
+                self.clip_of(name)
         for field_name in ("frame_available", "person_available"):
             for name, mask in getattr(self, field_name).items():
                 if name not in self.clips:
@@ -111,10 +119,8 @@ def _check_clip(spec: ModalitySpec, clip: Tensor, batch: int) -> None:
         )
     allowed = (torch.uint8, torch.uint16) if spec.kind == "frames" else ()
     if clip.dtype not in allowed and not clip.is_floating_point():
-        names = ", ".join(str(dtype) for dtype in allowed) or "none"
-        raise ValueError(
-            f"clips[{spec.name}] is {clip.dtype}: give floating point (or for frames uint8, uint16; {names})"
-        )
+        wanted = "floating point, uint8 or uint16" if allowed else "floating point"
+        raise ValueError(f"clips[{spec.name}] ({spec.kind}) is {clip.dtype}: give {wanted}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -68,7 +68,7 @@ def paired_difference(
 
     Raises:
         ValueError: If a method or the list of subsets is empty, a subset was not scored or no clip has it, draws is
-            below 1, or clusters is "subject" and a clip's subject is unknown.
+            below 1, clusters is "subject" and a clip's subject is unknown, or there is only one clip (or subject).
     """
     top1 = bootstrap_top1({"a": (a, subsets), "b": (b, subsets)}, seed=seed, draws=draws, clusters=clusters)
     # Of a draw's subsets those that it has clips of, the same for both methods.
@@ -151,12 +151,21 @@ def _right(scores: SubsetScores, name: str, sample_ids: Sequence[str]) -> Float[
 def _groups(scores: SubsetScores, sample_ids: Sequence[str], clusters: Literal["clip", "subject"]) -> np.ndarray:
     """[n] the number of each clip's cluster, 0 … G − 1."""
     if clusters == "clip":
+        if len(sample_ids) < 2:
+            raise ValueError(
+                f"only clip {sample_ids[0]!r} is scored by all, no interval follows from it: score more clips"
+            )
         return np.arange(len(sample_ids))
     subject_of = dict(zip(scores.sample_ids, scores.subjects, strict=True))
     subjects = [subject_of[sample] for sample in sample_ids]
     if not all(subjects):
         unknown = sample_ids[subjects.index("")]
         raise ValueError(f"the subject of clip {unknown!r} is unknown: draw by clip, or fill the manifest's subjects")
+    if len(set(subjects)) < 2:
+        raise ValueError(
+            f"all clips are of one subject, {subjects[0]!r}, and no interval follows from it: draw by clip, or score "
+            "clips of other subjects"
+        )
     groups: np.ndarray = np.unique(subjects, return_inverse=True)[1]
     return groups
 
@@ -164,7 +173,7 @@ def _groups(scores: SubsetScores, sample_ids: Sequence[str], clusters: Literal["
 def _weights(rng: np.random.Generator, groups: np.ndarray, draws: int) -> Float[np.ndarray, "D n"]:
     """How often each draw takes each clip."""
     size = int(groups.max()) + 1
-    times = rng.multinomial(max(size - 1, 1), np.full(size, 1 / size), size=draws)
+    times = rng.multinomial(size - 1, np.full(size, 1 / size), size=draws)
     return times[:, groups].astype(np.float64)
 
 

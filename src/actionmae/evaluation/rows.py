@@ -35,7 +35,8 @@ class TableRow:
         mean_class: Mean over the classes (that occur) of the class's own top-1, percent.
         macro_f1: Mean F1 over the classes that occur as label or as prediction, percent.
         specialist: Top-1 of the model trained on this subset alone, where given.
-        stands_for: Of how many subsets of its size this one is a random sample; 1 = of itself alone.
+        stands_for: Of how many subsets of its size this one is a random sample; 1 = of itself alone, 0 = of none: it
+            was not drawn, others stand for it.
     """
 
     subset: str

@@ -80,7 +80,7 @@ class SubsetScores:
             out[rows] = logits[rows]
         return out
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | Path) -> None:
         """Write as .npz without pickles, whole or not at all."""
         meta = {
             "format": FORMAT,
@@ -98,18 +98,18 @@ class SubsetScores:
         }
         if self.own_logits is not None:
             arrays["own_logits"] = self.own_logits
-        with atomic_write(path) as unfinished, unfinished.open("wb") as file:
+        with atomic_write(Path(path)) as unfinished, unfinished.open("wb") as file:
             np.savez(file, meta=np.array(json.dumps(meta)), **arrays)
 
     @classmethod
-    def load(cls, path: Path) -> "SubsetScores":
+    def load(cls, path: str | Path) -> "SubsetScores":
         """Read what `save` wrote, in this or an older format.
 
         Raises:
             FileNotFoundError: If there is no such file.
             ValueError: If it is no file of scores, is damaged or was edited, or has a newer format.
         """
-        meta, arrays = read_scores_file(path)
+        meta, arrays = read_scores_file(Path(path))
         return cls(
             modalities=ModalitySet.from_list(meta.modalities),
             classes=tuple(meta.classes),

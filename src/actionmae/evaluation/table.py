@@ -6,7 +6,6 @@ All rates are in percent, 0–100, all differences in percentage points, negativ
 import dataclasses
 import json
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from actionmae.core.subsets import all_subsets, format_subset, parse_subset
+from actionmae.core.subsets import Subset, all_subsets, format_subset, parse_subset
 from actionmae.evaluation.grids import Grid, csv_grid, markdown_grid, text_grid
 from actionmae.evaluation.means import mean_over
 from actionmae.evaluation.rows import RECORDED, TableRow, count_rows
@@ -69,7 +68,6 @@ class RobustnessTable:
         listed = fixed_subsets(size) if scores.sampled or size > ALL_SUBSETS_UP_TO else all_subsets(size)
         subsets = table_order([*listed, *scores.subsets, *alone])
         rows, recorded = count_rows(scores, subsets)
-        drawn = Counter(map(len, scores.subsets))
         return cls(
             modalities=scores.modalities.names,
             num_classes=len(scores.classes),
@@ -78,7 +76,7 @@ class RobustnessTable:
                 dataclasses.replace(
                     row,
                     specialist=alone.get(subset),
-                    stands_for=math.comb(size, len(subset)) / drawn[len(subset)] if scores.sampled else 1.0,
+                    stands_for=_stands_for(subset, scores),
                 )
                 for row, subset in zip(rows, subsets, strict=True)
             ),
@@ -165,6 +163,15 @@ class RobustnessTable:
         except (ValueError, RecursionError) as error:  # msgspec's own errors are ValueErrors
             raise ValueError(f"this JSON is no robustness table ({error}): give one that evaluate wrote") from error
         return table
+
+
+def _stands_for(subset: Subset, scores: SubsetScores) -> float:
+    """Of how many subsets of its size a subset is a random sample; see `TableRow`."""
+    if not scores.sampled:
+        return 1.0
+    if subset not in scores.logits:
+        return 0.0
+    return math.comb(len(scores.modalities), len(subset)) / sum(len(other) == len(subset) for other in scores.subsets)
 
 
 def _csv_names(name: str) -> list[str]:

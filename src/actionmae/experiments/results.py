@@ -176,11 +176,11 @@ def _gain(table: str, label: str, runs: Sequence[SubsetScores], models: Models) 
     (test,) = (models.cells.subset(column) for column in paper.rows[label] if column != "gain")
     try:
         others = models.scores(reference)
-    except NotRunError:
+        if not runs or not others:
+            return ""
+        top1 = bootstrap_top1({"row": (runs, [test]), "reference": (others, [test])}, seed=0, draws=1)
+    except ValueError:  # a NotRunError, or fewer than two clips that both scored
         return "n/a"
-    if not runs or not others:
-        return ""
-    top1 = bootstrap_top1({"row": (runs, [test]), "reference": (others, [test])}, seed=0, draws=1)
     return points(float(top1["row", test][0] - top1["reference", test][0]))
 
 

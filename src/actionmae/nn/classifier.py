@@ -34,8 +34,8 @@ from actionmae.nn.registry import find_fusion
 class MultiModalClassifier(SavedModel):
     """Classify clips from whichever of their modalities exist.
 
-    Nothing in it is random but dropout, and nothing but dropout and BatchNorm depends on `self.training`: which
-    modalities are dropped is decided outside and arrives as `visible`.
+    Nothing in it is random or depends on `self.training` but dropout, BatchNorm and, of completion "prior_tokens", the
+    noise on its tokens in training: which modalities are dropped is decided outside and arrives as `visible`.
 
     Args:
         modalities: The modalities in order.
@@ -229,8 +229,7 @@ class MultiModalClassifier(SavedModel):
         rows = batch.available[:, slot].nonzero().flatten()
         if len(rows) == 0:
             return None
-        if name not in batch.clips:
-            raise ValueError(f"available says that {name} exists but clips has no {name}: add it or clear available")
+        batch.clip_of(name)
         return rows
 
     def _encode_frames(self, batch: ClipBatch, slot: int) -> Float[Tensor, "R T C"] | None:
@@ -262,14 +261,19 @@ def check_classes(classes: Sequence[str]) -> tuple[str, ...]:
     """Class names as a tuple.
 
     Raises:
-        ValueError: If there are none, one is no text, or one is named twice.
+        ValueError: If they are no list, there are none, one is no text, or one is named twice.
     """
-    names = list(classes) if not isinstance(classes, str) else []
+    if isinstance(classes, str):
+        raise ValueError(f"classes is the text {classes!r}: give a list of names, for example [{classes!r}]")
+    names = list(classes)
     wrong = [name for name in names if not isinstance(name, str) or not name.strip()]
     if wrong:
         raise ValueError(f"class name {wrong[0]!r} is no text: give each class a name")
-    if not names or len(set(names)) < len(names):
-        raise ValueError(f"{len(names)} classes were given, {len(set(names))} different: name each class once")
+    if not names:
+        raise ValueError("no class was given: name at least one")
+    again = [name for at, name in enumerate(names) if name in names[:at]]
+    if again:
+        raise ValueError(f"class {again[0]!r} is given more than once: name each class once")
     return tuple(names)
 
 

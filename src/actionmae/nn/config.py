@@ -195,9 +195,10 @@ class ClassifierConfig:
         )
 
     def layer_settings(self) -> dict[str, Any]:
-        """What all of the model's transformers have in common, as `Part.settings` name it."""
+        """What all of the model's transformers have in common, as `Part.settings` name it; weights outlive dropout."""
         layers = dataclasses.asdict(self.transformer(1))
-        return {"embed_dim": layers.pop("dim")} | {name: layers[name] for name in layers if name != "depth"}
+        own = ("depth", "dropout")
+        return {"embed_dim": layers.pop("dim")} | {name: layers[name] for name in layers if name not in own}
 
     @property
     def mae_position_mode(self) -> Positions:

@@ -4,6 +4,7 @@ BatchNorm statistics of a few correlated frames are noise; with several processe
 """
 
 import math
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +42,16 @@ class FrozenBatchNorm(nn.Module):
         shape = (1, -1, *[1] * (x.ndim - 2))
         out: Tensor = self.after(x * scale.view(shape) + shift.view(shape))
         return out
+
+
+def check_norm(norm: Norm, *, pretrained: bool, weights: Path | None) -> None:
+    """Refuse GroupNorm in a network that is to start from weights, before they are read or downloaded.
+
+    Raises:
+        ValueError: If norm is "group" and there are weights: what their BatchNorm learnt would be thrown away.
+    """
+    if norm == "group" and (pretrained or weights is not None):
+        raise ValueError("norm 'group' cannot take BatchNorm's pretrained weights: use norm 'frozen', or no weights")
 
 
 def replace_norms(network: nn.Module, norm: Norm, *, name: str) -> nn.Module:

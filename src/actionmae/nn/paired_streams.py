@@ -182,7 +182,7 @@ class PairedStreams(SavedModel):
         rows, name = batch.available[:, slot].nonzero().flatten(), self.modalities.names[slot]
         if len(rows) == 0:
             return empty
-        token: Tensor = self.clip_encoder(slot)(batch.clips[name][rows], **masks_of(batch, name, rows))
+        token: Tensor = self.clip_encoder(slot)(batch.clip_of(name)[rows], **masks_of(batch, name, rows))
         return empty.index_copy(0, rows, token)
 
 

@@ -46,11 +46,11 @@ class SearchedFusion(nn.Module):
         tokens = torch.where(filled[:, :, None], tokens, 0.0)
         weights = self.weights()
         everything = torch.compiler.is_compiling()
-        logits = [
-            weight * self.head(self.meet_at(level, tokens, filled))
-            for level, weight in enumerate(weights)
-            if everything or bool(weight > 0)
-        ]
+        logits, streams, done = [], self._pairs(tokens), 0
+        for level, weight in enumerate(weights):
+            if everything or bool(weight > 0):
+                streams, done = self._alone(streams, slice(done, level)), level
+                logits.append(weight * self.head(self._joined(level, streams, filled)))
         return torch.stack(logits).sum(dim=0)
 
     def weights(self) -> Float[Tensor, " strategies"]:
@@ -61,13 +61,26 @@ class SearchedFusion(nn.Module):
 
     def meet_at(self, level: int, tokens: Float[Tensor, "B M C"], filled: Bool[Tensor, "B M"]) -> Float[Tensor, "B C"]:
         """The class token of one strategy."""
-        alone = []
-        for slot in range(tokens.shape[1]):
-            pair = torch.cat([self.cls_token.expand(tokens.shape[0], -1, -1), tokens[:, slot : slot + 1]], dim=1)
-            pos = self.pos[:: slot + 1][:2]  # of cls and of this modality
-            pair = pair + pos if self.layers.positions == "input" else pair
-            alone.append(self._run(pair, pos, slice(level)))
-        streams = torch.stack(alone, dim=1)  # [B, M, 2, C]
+        return self._joined(level, self._alone(self._pairs(tokens), slice(level)), filled)
+
+    def _pairs(self, tokens: Float[Tensor, "B M C"]) -> Float[Tensor, "B M 2 C"]:
+        """Each modality's token behind a class token of its own."""
+        cls = self.cls_token.expand(*tokens.shape[:2], -1)
+        pairs = torch.stack([cls, tokens], dim=2)
+        return pairs + self._pair_positions() if self.layers.positions == "input" else pairs
+
+    def _pair_positions(self) -> Float[Tensor, "M 2 C"]:
+        return torch.stack([self.pos[[0, slot + 1]] for slot in range(len(self.pos) - 1)])
+
+    def _alone(self, streams: Float[Tensor, "B M 2 C"], which: slice) -> Float[Tensor, "B M 2 C"]:
+        """Each modality through some of the layers: the same for all strategies that reach them."""
+        through = zip(streams.unbind(dim=1), self._pair_positions(), strict=True)
+        return torch.stack([self._run(pair, pos, which) for pair, pos in through], dim=1)
+
+    def _joined(
+        self, level: int, streams: Float[Tensor, "B M 2 C"], filled: Bool[Tensor, "B M"]
+    ) -> Float[Tensor, "B C"]:
+        """The class token after all modalities went through the layers from `level` on together."""
         share = filled / filled.sum(dim=1, keepdim=True)
         joined = torch.cat([(share[:, :, None] * streams[:, :, 0]).sum(dim=1, keepdim=True), streams[:, :, 1]], dim=1)
         mask = torch.cat([filled.new_ones(filled.shape[0], 1), filled], dim=1)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from actionmae.core.choices import Norm
 from actionmae.core.normalization import rescaling
 from actionmae.nn.frames import nearest_available
-from actionmae.nn.norms import replace_norms
+from actionmae.nn.norms import check_norm, replace_norms
 from actionmae.nn.weights import download, load_into, read_weights_file
 
 
@@ -30,7 +30,7 @@ class SpaceTimeEncoder(nn.Module):
         rescale: See `SpaceEncoder`.
 
     Raises:
-        ValueError: If frames do not have 3 channels, or weights do not fit.
+        ValueError: If frames do not have 3 channels, weights do not fit, or norm "group" meets pretrained weights.
         OSError: If weights cannot be had.
     """
 
@@ -52,6 +52,7 @@ class SpaceTimeEncoder(nn.Module):
 
         if frame_shape[0] != 3:
             raise ValueError(f"r2plus1d_18 reads 3 channels, this modality has {frame_shape[0]}: choose a timm encoder")
+        check_norm(norm, pretrained=pretrained, weights=weights)
         network = r2plus1d_18()
         if weights is not None:
             load_into(network, read_weights_file(weights), source=str(weights), name="r2plus1d_18")

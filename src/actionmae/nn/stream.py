@@ -104,6 +104,9 @@ class Stream(nn.Module):
             name: Of the modality that the stream reads.
             available: Which clips have it.
             length: T; a shorter clip gets frames that do not exist.
+
+        Raises:
+            ValueError: If a clip that should exist is not there.
         """
         device = available.device
         rows = available.nonzero().flatten()
@@ -113,7 +116,7 @@ class Stream(nn.Module):
         )
         if len(rows) == 0:
             return empty
-        found = self.encode_frames(batch.clips[name][rows], **masks_of(batch, name, rows)).padded(length)
+        found = self.encode_frames(batch.clip_of(name)[rows], **masks_of(batch, name, rows)).padded(length)
         return Frames(
             features=empty.features.index_copy(0, rows, found.features),
             there=empty.there.index_copy(0, rows, found.there),

@@ -13,7 +13,7 @@ from torch import nn
 
 from actionmae.core.choices import Norm
 from actionmae.core.normalization import rescaling
-from actionmae.nn.norms import replace_norms
+from actionmae.nn.norms import check_norm, replace_norms
 from actionmae.nn.space_encoder import SpaceEncoder
 from actionmae.nn.weights import download, first_line, read_weights_file
 
@@ -44,8 +44,7 @@ def timm_encoder(
             without BatchNorm.
         OSError: If weights cannot be had.
     """
-    if norm == "group" and (pretrained or weights is not None):
-        raise ValueError("norm 'group' cannot take BatchNorm's pretrained weights: use norm 'frozen', or no weights")
+    check_norm(norm, pretrained=pretrained, weights=weights)
     network = _create(name, _options(name, frame_shape), pretrained=pretrained, weights=weights)
     network = replace_norms(network, norm, name=name)
     config = timm.get_pretrained_cfg(name)

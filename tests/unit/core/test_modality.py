@@ -46,6 +46,7 @@ THERMAL: dict[str, Any] = {
             {"shape": (3, 10**9, 10**9)},
             "give a smaller shape or fewer frames, no clip has more",
         ),
+        ({"kind": "joints", "value": "metres", "shape": (2, 25, 2)}, "(joints) has shape (2, 25, 2): give (P, J, 3)"),
         ({"num_frames": 0}, "has num_frames 0: give at least 1"),
         ({"value": "metres"}, "(frames) has value 'metres': choose one of color, gray, depth, flow"),
         (
@@ -57,6 +58,60 @@ THERMAL: dict[str, Any] = {
 def test_a_spec_that_does_not_fit_is_refused(change: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=re.escape(sentence)):
         with_fields(ModalitySpec(**THERMAL), **change).__post_init__()
+
+
+MIRRORED: dict[str, dict[str, Any]] = {
+    "frames": THERMAL,
+    "joints": THERMAL | {"kind": "joints", "shape": (1, 3, 3), "value": "metres"},
+    "signal": THERMAL | {"kind": "signal", "shape": (2, 8), "value": "raw"},
+    "features": THERMAL | {"kind": "features", "shape": (4,), "value": "raw"},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "mirror", "sentence"),
+    [
+        ("joints", {"permutation": (0, 1)}, "and a mirror whose permutation has 2 numbers: give mirror as well, with"),
+        ("joints", {"permutation": (0, 0, 0)}, "permutation is (0, 0, 0): give mirror as well, with each of 0 to 2"),
+        ("joints", {"permutation": (0, 1, 3)}, "permutation is (0, 1, 3): give mirror as well, with each of 0 to 2"),
+        ("joints", {"negate": (3,)}, "negate is (3,): give mirror as well, with numbers from 0 to 2 in it, or null"),
+        ("joints", {"negate": (-1,)}, "negate is (-1,): give mirror as well, with numbers from 0 to 2 in it, or null"),
+        ("signal", {"permutation": (0, 1, 2)}, "permutation has 3 numbers: give mirror as well, with each of 0 to 1"),
+        ("signal", {"negate": (0, 2)}, "negate is (0, 2): give mirror as well, with numbers from 0 to 1 in it"),
+        (
+            "frames",
+            {"permutation": (0, 2, 1)},
+            "(3, 64, 64) and a mirror whose permutation has 3 numbers: leave it out",
+        ),
+        ("frames", {"negate": (3,)}, "negate is (3,): give mirror as well, with numbers from 0 to 2 in it, or null"),
+        ("features", {"permutation": (0, 1, 2, 3)}, "permutation has 4 numbers: leave it out"),
+        ("features", {"negate": (0,)}, "has shape (4,) and a mirror whose negate is (0,): leave it out"),
+    ],
+)
+def test_a_mirror_that_does_not_fit_the_shape_is_refused(kind: str, mirror: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        ModalitySpec(**MIRRORED[kind], mirror=Mirror(**mirror))
+
+
+def test_who_changes_the_joints_of_a_known_modality_gives_their_mirror() -> None:
+    sentence = (
+        "modality 'skeleton' (joints) has shape (2, 20, 3) and a mirror whose permutation has 25 numbers: give mirror "
+        "as well, with each of 0 to 19 once in it, or null"
+    )
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        resolve({"name": "skeleton", "shape": [2, 20, 3]})
+    mirror = {"permutation": list(KINECT_V1_MIRROR.permutation), "negate": [0]}
+    assert resolve({"name": "skeleton", "shape": [2, 20, 3], "mirror": mirror}).mirror == KINECT_V1_MIRROR
+    assert resolve({"name": "skeleton", "shape": [2, 20, 3], "mirror": None}).mirror is None
+    assert resolve({"name": "skeleton", "shape": [1, 25, 3]}).mirror == KINECT_V2_MIRROR
+
+
+def test_what_was_saved_with_a_mirror_that_does_not_fit_stays_readable() -> None:
+    saved = resolve({"name": "skeleton", "shape": [2, 20, 3], "mirror": None}).to_dict()
+    before = ModalitySet.from_list([saved])
+    assert ModalitySet.from_list([saved | {"mirror": dataclasses.asdict(KINECT_V2_MIRROR)}]) == before
+    with pytest.raises(ValueError, match="has letter 's': give one capital letter"):
+        ModalitySet.from_list([saved | {"letter": "s"}])
 
 
 @pytest.mark.parametrize(
@@ -119,6 +174,17 @@ def test_a_saved_spec_of_format_1_says_rate() -> None:
     saved = resolve("skeleton").to_dict()
     saved["rate"] = saved.pop("fps")
     assert ModalitySpec.from_dict(saved) == resolve("skeleton")
+
+
+def test_a_saved_spec_that_lacks_fields_is_refused() -> None:
+    sentence = (
+        "the definition of modality 'x' has no letter, kind, shape, value, encoder: give all of name, letter, kind"
+    )
+    with pytest.raises(ValueError, match=sentence):
+        ModalitySpec.from_dict({"name": "x"})
+    with pytest.raises(ValueError, match="the definition of modality None has no name: give all of name, letter"):
+        ModalitySpec.from_dict({key: value for key, value in THERMAL.items() if key != "name"})
+    assert ModalitySpec.from_dict(THERMAL) == ModalitySpec(**THERMAL)
 
 
 def test_an_unknown_field_is_refused_with_a_suggestion() -> None:

@@ -33,7 +33,11 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"clips": batch().clips | {"rgb": torch.zeros(3, 4, 32, 32)}}, "clips[rgb] has shape (3, 4, 32, 32)"),
     (
         {"clips": batch().clips | {"skeleton": torch.zeros(3, 5, 2, 25, 3).int()}},
-        "clips[skeleton] is torch.int32: give",
+        "clips[skeleton] (joints) is torch.int32: give floating point",
+    ),
+    (
+        {"clips": batch().clips | {"rgb": torch.zeros(3, 4, 3, 32, 32).long()}},
+        "clips[rgb] (frames) is torch.int64: give floating point, uint8 or uint16",
     ),
     (
         {"frame_available": {"ir": torch.ones(3, 4, dtype=torch.bool)}},
@@ -59,6 +63,12 @@ BAD: list[tuple[dict[str, Any], str]] = [
 def test_a_batch_that_does_not_fit_is_refused(change: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=re.escape(sentence)):
         with_fields(batch(), **change).validate(SETS)
+
+
+def test_what_a_kind_does_not_allow_is_not_offered() -> None:
+    whole = replace(batch(), clips=batch().clips | {"skeleton": torch.zeros(3, 5, 2, 25, 3).long()})
+    with pytest.raises(ValueError, match=r"clips\[skeleton\] \(joints\) is torch.int64: give floating point$"):
+        whole.validate(SETS)
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.float16])

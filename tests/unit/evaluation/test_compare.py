@@ -127,6 +127,14 @@ def test_bad_input_is_refused_in_one_sentence() -> None:
         paired_difference([scores], [scores], subsets=["R+D"], seed=0)
     with pytest.raises(ValueError, match="the subject of clip 'clip00000' is unknown"):
         paired_difference([scores], [scores], subsets=["R"], seed=0, clusters="subject")
+    one = dataclasses.replace(scores, subjects=("s1", "s1"))
+    with pytest.raises(
+        ValueError, match="all clips are of one subject, 's1', and no interval follows from it: draw by"
+    ):
+        paired_difference([one], [one], subsets=["R"], seed=0, clusters="subject")
+    single = chosen_scores(R, {(0,): [1]})
+    with pytest.raises(ValueError, match="only clip 'clip00000' is scored by all, no interval follows from it: score"):
+        paired_difference([single], [scores], subsets=["R"], seed=0)
     other = dataclasses.replace(scores, sample_ids=("x", "y"))
     with pytest.raises(ValueError, match="share no clip"):
         paired_difference([scores], [other], subsets=["R"], seed=0)

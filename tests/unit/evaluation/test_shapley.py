@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from actionmae.core.modality import ModalitySet
-from actionmae.core.subsets import all_subsets
+from actionmae.core.subsets import all_subsets, format_subset
 from actionmae.evaluation import RobustnessTable, SubsetScores
-from actionmae.evaluation.means import mean_over
+from actionmae.evaluation.means import by_size, mean_over
 from actionmae.evaluation.shapley import sensor_values
 from actionmae.evaluation.subset_plan import plan_subsets
 from helpers.fake_classifier import chosen_scores
@@ -94,6 +94,20 @@ def test_a_sample_of_subsets_gives_unbiased_values_with_an_honest_interval() -> 
     assert np.abs(np.mean(found, axis=0) - truth).max() < 0.3
     assert np.mean(covered) > 0.95  # they hold the clips' uncertainty, too
     assert np.mean(mean_covered) >= 0.85
+
+
+def test_a_specialist_of_a_subset_that_was_not_drawn_counts_for_no_further_ones() -> None:
+    plan, exact = plan_subsets(8), sensible_scores(8, n=20)
+    scores = dataclasses.replace(exact, logits={subset: exact.logits[subset] for subset in plan.subsets}, sampled=True)
+    undrawn = next(subset for subset in exact.subsets if len(subset) == 3 and subset not in plan.subsets)
+    name = format_subset(undrawn, exact.modalities)
+    table, without = RobustnessTable.from_scores(scores, {name: 50.0}), RobustnessTable.from_scores(scores)
+    assert (table[name].top1, table[name].specialist) == (None, 50.0)
+    assert table.summary() == without.summary()
+    assert table.summary().endswith("estimated from 109 of 255 subsets")
+    sizes = {group.size: (group.top1.scored, group.top1.total) for group in by_size(table.rows)}
+    assert sizes[3] == (16, 56)
+    assert RobustnessTable.from_json(table.to_json()) == table
 
 
 def test_no_value_without_complete_clips_or_with_too_few_subsets() -> None:

@@ -19,9 +19,9 @@ LT = ModalitySet(
 )
 
 
-def scores(hits: int) -> SubsetScores:
+def scores(hits: int, clips: int = 10) -> SubsetScores:
     """`hits` of ten clips right from the left sensor."""
-    return chosen_scores(LT, {(0,): [at < hits for at in range(10)], (0, 1): [True] * 10})
+    return chosen_scores(LT, {(0,): [at < hits for at in range(clips)], (0, 1): [True] * clips})
 
 
 def test_gains_are_measured_against_the_row_that_the_paper_compares_with(
@@ -46,6 +46,17 @@ def test_gains_are_measured_against_the_row_that_the_paper_compares_with(
     assert rows["+ Temporal random sampling", "gain"] == ("1.1", "+20.0", note)
     assert rows["+ Color jitter (RGB)", "gain"][1] == ""
     assert rows["* Dropout", "R"] == ("42.5", "30.0", f"{note}; 1 of 2 seeds")
+
+
+def test_a_gain_that_rests_on_one_clip_is_left_out(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = Cells(manifest, tmp_path, scale=str(manifest.with_name("tiny.yaml")), letters={"R": "L", "D": "T"})
+    models = Models(cells, 1)
+    monkeypatch.setattr(models, "scores", lambda _: [scores(1, clips=1)])
+    rows = {(row[0], row[1]): row[3] for row in table_result("9", models).figures}
+    assert rows["+ Temporal random sampling", "R"] == "100.0"
+    assert rows["+ Temporal random sampling", "gain"] == "n/a"
 
 
 def test_a_row_of_a_fixed_pair_keeps_the_modality_that_it_names_first(manifest: Path, tmp_path: Path) -> None:

@@ -19,7 +19,9 @@ from helpers.tiny_models import WIDTH, kinds, tiny_classifier, vectors
         ({"num_classes": 2, "classes": ["a", "b"]}, "give either num_classes or classes"),
         ({"num_classes": 0}, "num_classes is 0: give a number from 1 to 1,000,000"),
         ({"num_classes": 10**10}, "num_classes is 10000000000: give a number from 1 to 1,000,000"),
-        ({"classes": ["a", "a"]}, "2 classes were given, 1 different: name each class once"),
+        ({"classes": ["wave", "sit", "wave"]}, "class 'wave' is given more than once: name each class once"),
+        ({"classes": []}, "no class was given: name at least one"),
+        ({"classes": "wave"}, "classes is the text 'wave': give a list of names, for example ['wave']"),
         (
             {"num_classes": 2, "fusion": "summ"},
             "model.fusion is 'summ' (did you mean 'sum'?): registered are average, bilinear, concat",
@@ -103,6 +105,13 @@ def test_a_row_without_anything_visible_is_refused() -> None:
     batch = tiny_batch(vectors(), 2, available=torch.ones(2, 3, dtype=torch.bool))
     with pytest.raises(ValueError, match="row 1 of the batch has no visible modality"):
         tiny_classifier(vectors())(batch, torch.tensor([[True, True, True], [False, False, False]]))
+
+
+def test_a_clip_that_should_exist_and_is_not_there_is_named() -> None:
+    batch = tiny_batch(vectors(), 2)
+    del batch.clips["touch"]
+    with pytest.raises(ValueError, match="available says that touch exists but clips has no touch: add it or clear"):
+        tiny_classifier(vectors())(batch)
 
 
 def test_visible_never_exceeds_what_exists() -> None:

@@ -218,8 +218,10 @@ def test_a_wrong_file_is_one_sentence(
 
 @pytest.mark.parametrize("options", [{"pretrained": True}, {"weights": Path("a.pth")}])
 def test_what_cannot_take_pretrained_weights_says_so(options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="norm 'group' cannot take BatchNorm's pretrained weights: use norm 'frozen'"):
-        space_encoder(**SMALL, norm="group", **options)
+    sentence = "norm 'group' cannot take BatchNorm's pretrained weights: use norm 'frozen', or no weights"
+    for name in ("test_resnet", "r2plus1d_18"):
+        with pytest.raises(ValueError, match=sentence):
+            space_encoder(**SMALL | {"name": name}, norm="group", **options)
     with pytest.raises(ValueError, match="grid_cnn has no pretrained weights: train it from scratch"):
         space_encoder(**SMALL | {"name": "grid_cnn"}, **options)
 

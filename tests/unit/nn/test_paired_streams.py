@@ -101,6 +101,16 @@ def test_what_is_missing_is_never_read_and_rows_do_not_mix() -> None:
         model(batch, torch.zeros(7, 2, dtype=torch.bool))
 
 
+def test_a_clip_that_should_exist_and_is_not_there_is_named() -> None:
+    model, batch = paired(), tiny_batch(PAIR, 5, available=BOTH)
+    del batch.clips["touch"]
+    for read in (model, model.lost_frames):
+        with pytest.raises(
+            ValueError, match="available says that touch exists but clips has no touch: add it or clear"
+        ):
+            read(batch)
+
+
 @torch.no_grad()
 def test_a_slots_token_depends_on_its_clip_alone() -> None:
     model, batch = paired(), tiny_batch(PAIR, 5, available=BOTH)

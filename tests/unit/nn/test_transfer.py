@@ -48,6 +48,13 @@ def test_a_further_modality_goes_behind_the_others(tmp_path: Path) -> None:
     assert done.loaded["space encoder of skeleton"] == str(tmp_path / "old")
 
 
+def test_another_dropout_takes_the_weights(tmp_path: Path) -> None:
+    old, new = model("skeleton"), model("skeleton", dropout=0.1)
+    save_model(old, tmp_path / "old")
+    assert initialise(new, [tmp_path / "old"]).new == ()
+    assert same(new, old)
+
+
 def test_new_classes_keep_everything_but_the_classifiers(tmp_path: Path) -> None:
     old = model("skeleton", "inertial")
     save_model(old, tmp_path / "old")

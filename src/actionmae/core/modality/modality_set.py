@@ -93,4 +93,12 @@ class ModalitySet:
     @classmethod
     def from_list(cls, specs: Iterable[Mapping[str, Any]]) -> ModalitySet:
         """Rebuild a set from `to_list`; the registry is not consulted, so a saved model means the same everywhere."""
-        return cls([ModalitySpec.from_dict(spec) for spec in specs])
+        return cls([_saved(spec) for spec in specs])
+
+
+def _saved(fields: Mapping[str, Any]) -> ModalitySpec:
+    """A saved spec. What is saved is never flipped again, and older versions saved mirrors that do not fit."""
+    try:
+        return ModalitySpec.from_dict(fields)
+    except ValueError:
+        return ModalitySpec.from_dict({**fields, "mirror": None})

@@ -13,10 +13,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from actionmae.core.choices import did_you_mean
-from actionmae.core.modality.spec import Mirror, ModalitySpec
+from actionmae.core.modality.spec import NEEDED, Mirror, ModalitySpec
 
 _REGISTRY: dict[str, ModalitySpec] = {}
-_NEEDED = ("name", "letter", "kind", "shape", "value", "encoder")
 _HELP = "docs/reference/modalities.md"
 
 
@@ -69,17 +68,17 @@ def resolve(
     specs = {**_REGISTRY, **(known or {})}
     if name in specs:
         return specs[name].changed(fields)
-    lacking = [field for field in _NEEDED if field not in fields]
+    lacking = [field for field in NEEDED if field not in fields]
     if not lacking:
         return ModalitySpec.from_dict(fields)
     if len(fields) > 1:
         raise ValueError(
             f"modality {name!r} is not known{did_you_mean(name, specs)}, and its definition has no "
-            f"{', '.join(lacking)}: give all of {', '.join(_NEEDED)} ({_HELP})"
+            f"{', '.join(lacking)}: give all of {', '.join(NEEDED)} ({_HELP})"
         )
     raise ValueError(
         f"unknown modality {name!r}{did_you_mean(name, specs)}: known are {', '.join(specs)}; a new one is defined by "
-        f"{', '.join(_NEEDED)} ({_HELP})"
+        f"{', '.join(NEEDED)} ({_HELP})"
     )
 
 

@@ -94,7 +94,8 @@ class ModalitySpec:
         if self.kind not in _SHAPES:
             raise ValueError(f"modality {self.name!r} has kind {self.kind!r}: choose one of {', '.join(_SHAPES)}")
         wanted = _SHAPES[self.kind]
-        if len(self.shape) != len(wanted.split(",")) - wanted.endswith(",)") or min(self.shape) < 1:
+        rank = len(wanted.split(",")) - wanted.endswith(",)")
+        if len(self.shape) != rank or min(self.shape) < 1 or (self.kind == "joints" and self.shape[2] != 3):
             raise ValueError(
                 f"modality {self.name!r} ({self.kind}) has shape {self.shape}: give {wanted}, all at least 1"
             )
@@ -114,6 +115,7 @@ class ModalitySpec:
             raise ValueError(
                 f"modality {self.name!r} has value_range {self.value_range}: give two numbers, the smaller one first"
             )
+        _check_mirror(self, self.mirror or Mirror())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-ready data from which `from_dict` rebuilds this spec."""
@@ -124,10 +126,18 @@ class ModalitySpec:
         """Rebuild a spec from `to_dict` (lists may stand for tuples).
 
         Raises:
-            ValueError: If a field is unknown or does not fit.
+            ValueError: If a field is unknown, is lacking or does not fit.
         """
         # Model folders of format 1 call fps rate.
-        return _BLANK.changed({"fps" if name == "rate" else name: value for name, value in fields.items()})
+        given = {"fps" if name == "rate" else name: value for name, value in fields.items()}
+        _check_names(given)
+        lacking = [field for field in NEEDED if field not in given]
+        if lacking:
+            raise ValueError(
+                f"the definition of modality {given.get('name')!r} has no {', '.join(lacking)}: give all of "
+                f"{', '.join(NEEDED)}"
+            )
+        return cls(**_coerce(given))
 
     def changed(self, fields: Mapping[str, Any]) -> ModalitySpec:
         """This spec with other values in some fields, as they come from JSON or YAML (lists may stand for tuples).
@@ -135,13 +145,35 @@ class ModalitySpec:
         Raises:
             ValueError: If a field is unknown or does not fit.
         """
-        known = [field.name for field in dataclasses.fields(self)]
-        for key in fields:
-            if key not in known:
-                raise ValueError(
-                    f"unknown modality field {key!r}{did_you_mean(key, known)}: known are {', '.join(known)}"
-                )
+        _check_names(fields)
         return dataclasses.replace(self, **_coerce(fields))
+
+
+NEEDED = tuple(field.name for field in dataclasses.fields(ModalitySpec) if field.default is dataclasses.MISSING)
+"""What every definition of a modality gives; the other fields have a default."""
+
+
+def _check_names(fields: Mapping[str, Any]) -> None:
+    """Raise ValueError if one of the fields does not exist."""
+    known = [field.name for field in dataclasses.fields(ModalitySpec)]
+    for key in fields:
+        if key not in known:
+            raise ValueError(f"unknown modality field {key!r}{did_you_mean(key, known)}: known are {', '.join(known)}")
+
+
+def _check_mirror(spec: ModalitySpec, mirror: Mirror) -> None:
+    """Raise ValueError unless the mirror fits the shape: a spec that changes another's shape inherits its mirror."""
+    has = f"modality {spec.name!r} ({spec.kind}) has shape {spec.shape} and a mirror whose"
+    moved = {"joints": spec.shape[1:2], "signal": spec.shape[:1]}.get(spec.kind, (0,))[0]
+    if mirror.permutation and sorted(mirror.permutation) != list(range(moved)):
+        todo = f"give mirror as well, with each of 0 to {moved - 1} once in it, or null" if moved else "leave it out"
+        length = len(mirror.permutation)
+        found = f"is {mirror.permutation}" if length == moved else f"has {length} numbers"
+        raise ValueError(f"{has} permutation {found}: {todo}")
+    signs = {"joints": 3, "features": 0}.get(spec.kind, spec.shape[0])
+    if not all(0 <= each < signs for each in mirror.negate):
+        todo = f"give mirror as well, with numbers from 0 to {signs - 1} in it, or null" if signs else "leave it out"
+        raise ValueError(f"{has} negate is {mirror.negate}: {todo}")
 
 
 def _coerce(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -200,5 +232,3 @@ _FORMS: dict[str, tuple[Callable[[Any], bool], str]] = {
         "lists of whole numbers for permutation and negate, or null",
     ),
 }
-
-_BLANK = ModalitySpec(name="blank", letter="B", kind="features", shape=(1,), value="raw", encoder="features")

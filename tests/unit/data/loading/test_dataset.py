@@ -21,7 +21,7 @@ MODALITIES = ModalitySet(
     [
         {"name": "rgb", "shape": (3, 20, 20), "num_frames": 4},
         {"name": "depth", "shape": (3, 20, 20), "num_frames": 4},
-        {"name": "skeleton", "shape": (2, 4, 3), "num_frames": 4},
+        {"name": "skeleton", "shape": (2, 4, 3), "mirror": None, "num_frames": 4},
         {"name": "inertial", "shape": (2, 5), "num_frames": 3},
         {
             "name": "audio",

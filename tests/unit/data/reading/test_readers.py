@@ -12,7 +12,7 @@ from actionmae.data.prepare.video_writer import write_depth_video
 from actionmae.data.reading.readers import open_reader
 
 DEPTH = resolve("depth")
-JOINTS = resolve({"name": "skeleton", "shape": (2, 4, 3)})
+JOINTS = resolve({"name": "skeleton", "shape": (2, 4, 3), "mirror": None})
 SIGNAL = resolve("inertial")
 FEATURES = ModalitySpec(name="audio", letter="U", kind="features", shape=(5,), value="raw", encoder="features")
 
