@@ -22,7 +22,7 @@ PYTHON3 ?= $(eval PYTHON3 := $(shell for name in python3 python3.13 python3.12 p
 help: ## Show these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-demo: $(INSTALLED) ## Render recordings, train with and without ActionMAE, print what each missing sensor costs
+demo: $(INSTALLED) ## Render recordings, train three models on them, print what each missing sensor costs
 	$(BIN)/actionmae demo
 
 test: lint ## Everything that must be green: lint and pytest (ACTIONMAE_DATA=folder adds the real recordings)

@@ -182,7 +182,10 @@ BAD = {
         "input 'a.avi' cannot be used: give each modality once",
     ),
     "unknown modality": (["predict", "{run}/model", "rgb=a.avi"], "unknown modality 'rgb'"),
-    "missing recording": (["predict", "{run}/model", "sound=a.npy"], "sound recording a.npy does not exist"),
+    "missing recording": (
+        ["predict", "{run}/model", "sound=a.npy"],
+        "sound recording a.npy does not exist: check its path",
+    ),
     "no scores": (["report", "{tmp}"], "no scores at"),
     "tokens not npz": (
         ["embed", "{run}/model", "{manifest}", "--out", "tokens.csv"],
@@ -196,14 +199,21 @@ BAD = {
         ["prepare", "synthetic", "x", "--out", "{tmp}"],
         "root x was given, but synthetic recordings are rendered",
     ),
-    "too few clips": (["demo", "--out", "{tmp}", "--clips", "3"], "clips is 3: give at least 24"),
+    "too few clips": (["demo", "--out", "{tmp}/demo", "--clips", "3"], "clips is 3: give 24 to 2544, for 8 actions"),
+    "too many clips": (
+        ["prepare", "synthetic", "--out", "{tmp}/demo", "--clips", "5000"],
+        "clips is 5000: give 24 to 2544",
+    ),
+    "no epoch": (["demo", "--out", "{tmp}/demo", "--epochs", "0"], "epochs is 0: give at least 1"),
+    "small frames": (["demo", "--out", "{tmp}/demo", "--frame_size", "5"], "frame_size is 5: give at least 10"),
+    "seed below 0": (["demo", "--out", "{tmp}/demo", "--seed", "-1"], "seed is -1: give at least 0"),
     "select without clips": (
         ["train", "--config", "{config}", "--run", "{tmp}/r", "--select", "val"],
         "select is 'val' but there are no validation clips",
     ),
     "method and model": (
         ["train", "--config", "{config}", "--run", "{tmp}/r", "--method.name", "plain"],
-        "model.action_mae is true but method 'plain' trains none: use method action_mae",
+        "model.action_mae is True but method 'plain' does not train it: leave it out",
     ),
     "device": (
         ["evaluate", "{run}/model", "{manifest}", "--num_devices", "0"],
@@ -222,6 +232,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
     error = capsys.readouterr().err.strip()
     assert sentence in error
     assert len(error.splitlines()) == 1, error
+    assert not (tmp_path / "demo").exists(), "nothing was begun"
 
 
 def test_an_unknown_label_is_one_sentence(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

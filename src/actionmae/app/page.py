@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from actionmae.app.stage import Scene, Shown, all_modalities, chances, play, suffixes, uploaded, usable_clips
+from actionmae.app.uploads import DELETED_EVERY
 from actionmae.core.modality import ModalitySpec
 from actionmae.data.cell import Cell
 from actionmae.data.manifest import Manifest
@@ -31,7 +32,7 @@ def build_page(
     """
     specs = all_modalities(shown)
     clips = usable_clips(manifest, shown) if manifest else {}
-    with gradio.Blocks(title="actionmae", delete_cache=(60, kept_seconds), analytics_enabled=False) as page:
+    with gradio.Blocks(title="actionmae", delete_cache=(DELETED_EVERY, kept_seconds), analytics_enabled=False) as page:
         gradio.Markdown(
             "# What if a sensor fails?\nChoose a clip, switch sensors off or break them, and see what is left."
         )

@@ -43,7 +43,7 @@ def serve(
     Raises:
         FileNotFoundError: If there is no such manifest.
         ImportError: If Gradio is not installed.
-        OSError: If the port is taken.
+        OSError: If the port is taken or not allowed.
         ValueError: If the manifest has no clip for these models.
     """
     with _folder() as place:
@@ -54,20 +54,26 @@ def serve(
         answering = threading.Lock()
         clips = read_manifest(manifest) if manifest else None
         page = build_page(gradio, shown, clips, kept_seconds=KEPT_SECONDS, answering=answering)
-        limit = Middleware(UploadLimit, folder=place, megabytes=max_megabytes, most=UPLOADS)
-        _, address, _ = page.queue(max_size=WAITING, default_concurrency_limit=1).launch(
-            server_name=host,
-            server_port=port,
-            app_kwargs={"middleware": [limit]},
-            prevent_thread_lock=True,
-            quiet=True,
-            share=False,
-            ssr_mode=False,
-            footer_links=[],
-            theme=_theme(gradio),
-            css_paths=Path(__file__).with_name("page.css"),
-            head=f"<script>{Path(__file__).with_name('page.js').read_text(encoding='utf-8')}</script>",
-        )
+        limit = Middleware(UploadLimit, megabytes=max_megabytes, most=UPLOADS)
+        try:
+            _, address, _ = page.queue(max_size=WAITING, default_concurrency_limit=1).launch(
+                server_name=host,
+                server_port=port,
+                app_kwargs={"middleware": [limit]},
+                prevent_thread_lock=True,
+                quiet=True,
+                share=False,
+                ssr_mode=False,
+                footer_links=[],
+                theme=_theme(gradio),
+                css_paths=Path(__file__).with_name("page.css"),
+                head=f"<script>{Path(__file__).with_name('page.js').read_text(encoding='utf-8')}</script>",
+            )
+        except OSError as error:  # Gradio's sentence speaks of its own variables
+            raise OSError(
+                f"the page cannot be served at {host}, port {port}: the port is taken, or not allowed; choose another "
+                "with --port"
+            ) from error
         gc.freeze()  # else Python would look through all that Gradio and torch hold before it ends, for seconds
         ready(address)
         try:

@@ -11,9 +11,9 @@ from actionmae.data.cell import Cell
 from actionmae.data.cell_text import TABLES
 from actionmae.data.manifest import ClipRow, Manifest
 from actionmae.data.reading.readers import FrameReader
-from actionmae.evaluation.table import RobustnessTable
 from actionmae.inference.as_seen import seen_by
 from actionmae.inference.contact_sheet import Picture, contact_sheet
+from actionmae.inference.evaluate import read_table
 from actionmae.inference.kept_frames import KeptFrames
 from actionmae.inference.predictor import Predictor
 from actionmae.inference.read_clip import open_recordings
@@ -74,8 +74,7 @@ def load_shown(folders: Sequence[Path], *, device: str = "cpu") -> list[Shown]:
 def _expected(folder: Path) -> dict[str, float]:
     for place in (folder.parent / "robustness.json", folder.parent / "evaluation" / "robustness.json"):
         if place.is_file():
-            table = RobustnessTable.from_json(place.read_text(encoding="utf-8"))
-            return {row.subset: row.top1 for row in table.rows if row.top1 is not None}
+            return {row.subset: row.top1 for row in read_table(place).rows if row.top1 is not None}
     return {}
 
 

@@ -1,11 +1,13 @@
 """How many recordings may lie on the server: asked before one is stored, as Gradio limits only the size of each."""
 
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from pathlib import Path
 from typing import Any
 
 KEPT_SECONDS = 3600
-"""Uploads are deleted when they are older."""
+"""Uploads are deleted when they are older,"""
+DELETED_EVERY = 60
+"""which is looked for so often (seconds)."""
 
 _FORM = 1_000_000
 """Bytes that a form may add to the recording in it."""
@@ -21,14 +23,14 @@ class UploadLimit:
 
     Args:
         server: What answers everything else.
-        folder: Where uploads are stored.
         megabytes: Of one upload.
-        most: Uploads that lie there at a time; also how many of the largest size there is room for.
+        most: Uploads that are kept at a time; also how many of the largest size there is room for.
     """
 
-    def __init__(self, server: Server, *, folder: Path, megabytes: int, most: int) -> None:
-        self.server, self.folder, self.megabytes, self.most = server, folder, megabytes, most
-        self.underway = 0
+    def __init__(self, server: Server, *, megabytes: int, most: int) -> None:
+        self.server, self.megabytes, self.most = server, megabytes, most
+        self._kept: dict[object, tuple[float, int]] = {}
+        """When each upload that is here, or on its way, was let in, and how many bytes it has."""
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -40,11 +42,19 @@ class UploadLimit:
         if refusal:
             await _refuse(refusal, receive, send)
             return
-        self.underway += length
+        upload, stored = object(), False
+        self._kept[upload] = (time.monotonic(), length)
+
+        async def noted(message: Message) -> None:
+            nonlocal stored
+            stored = stored or message.get("status") == 200
+            await send(message)
+
         try:
-            await self.server(scope, receive, send)
+            await self.server(scope, receive, noted)
         finally:
-            self.underway -= length
+            if not stored:
+                self._kept.pop(upload, None)
 
     def refusal(self, length: int) -> str | None:
         """Why a request of so many bytes is not taken (-1 = it does not say how many); None = it is."""
@@ -53,10 +63,12 @@ class UploadLimit:
         largest = 1_000_000 * self.megabytes
         if length > largest + _FORM:
             return f"the upload has {length / 1e6:.0f} MB: give a recording of at most {self.megabytes} MB"
-        sizes = [path.stat().st_size for path in self.folder.rglob("*") if path.is_file()]
-        if len(sizes) >= self.most or sum(sizes) + self.underway + length > self.most * largest + _FORM:
+        gone = time.monotonic() - KEPT_SECONDS - DELETED_EVERY
+        self._kept = {upload: (since, size) for upload, (since, size) in self._kept.items() if since > gone}
+        bytes_kept = sum(size for _, size in self._kept.values())
+        if len(self._kept) >= self.most or bytes_kept + length > self.most * largest + _FORM:
             return (
-                f"{len(sizes)} recordings lie here already, which is all that there is room for: "
+                f"{len(self._kept)} recordings lie here already, which is all that there is room for: "
                 f"try again later, they are deleted after {KEPT_SECONDS // 60} minutes"
             )
         return None

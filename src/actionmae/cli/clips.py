@@ -1,10 +1,17 @@
 """How clips are named on the command line: as recordings, or as samples of a manifest. No torch."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from actionmae.core.choices import did_you_mean
 from actionmae.data.cell_text import parse_cell
 from actionmae.data.manifest import ClipRow, Manifest, read_manifest
+
+
+def names_recording(word: str) -> bool:
+    """Whether it is a modality and its path; the path of a manifest may have an =, too."""
+    name, equals, _ = word.partition("=")
+    return bool(equals) and name.isidentifier() and not Path(word).is_file()
 
 
 def recordings(words: Sequence[str]) -> dict[str, str]:
@@ -29,7 +36,7 @@ def clips(words: Sequence[str]) -> tuple[list[ClipRow], Manifest | None]:
         FileNotFoundError: If there is no such manifest.
         ValueError: If a word is none, or the manifest has no such sample.
     """
-    if "=" in words[0]:
+    if names_recording(words[0]):
         files = {name: parse_cell(path) for name, path in recordings(words).items()}
         return [ClipRow(sample=" ".join(words), label="", files=files)], None
     manifest = read_manifest(words[0], check_files=False)

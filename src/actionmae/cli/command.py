@@ -61,8 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb.
 
     Returns:
-        0 = done, 1 = check found errors, 2 = bad input (one sentence on stderr), 130 = interrupted (Ctrl-C), 141 =
-        nobody reads the output any more, 143 = terminated (SIGTERM).
+        0 = done, 1 = check found errors or predict could not use everything, 2 = bad input (one sentence on stderr),
+        130 = interrupted (Ctrl-C), 141 = nobody reads the output any more, 143 = terminated (SIGTERM).
     """
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words

@@ -1,6 +1,10 @@
 """The verbs that put a trained model to work elsewhere."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from actionmae.data.manifest import ClipRow
 
 
 def export(model: Path, *, out: Path, int8: Path | None = None, protocol: str = "split") -> None:
@@ -8,36 +12,48 @@ def export(model: Path, *, out: Path, int8: Path | None = None, protocol: str = 
 
     Args:
         model: Model folder.
-        out: The new folder; an older export there is replaced.
+        out: The new folder; of an older export there the files are replaced, and all others stay.
         int8: Manifest: training clips calibrate encoders with 8-bit convolutions, test clips say what these cost.
         protocol: Which clips are whose: "split" = the manifest's split column; otherwise a data set's rule.
     """
     from rich.console import Console
 
-    from actionmae.inference.export import export_model
+    from actionmae.inference.export import check_export_place, export_model, require_export_packages
 
+    require_export_packages()
+    check_export_place(out)
+    clips = None if int8 is None else _clips(model, int8, protocol)
     with Console(stderr=True).status("exporting") as status:
         config = export_model(model, out, progress=status.update)
     worst = max(config.parity, key=lambda name: config.parity[name])
     print(f"{out}: {len(config.graphs)} graphs")
     print(f"differs from PyTorch by {config.parity[worst]:.1e} at most (probability, from {worst})")
-    if int8 is None:
+    if clips is None:
         return
-    from actionmae.data.manifest import read_manifest
-    from actionmae.data.splits import check_labels, rows_for_model, split_rows
     from actionmae.inference.int8 import add_int8
     from actionmae.nn.checkpoint import load_model
 
-    manifest, loaded = read_manifest(int8), load_model(model)
-    train, test = (
-        rows_for_model(manifest, split_rows(manifest, protocol=protocol, split=split), loaded.modalities)
-        for split in ("train", "test")
-    )
-    check_labels(test, loaded.classes)
-    costs = add_int8(out, loaded, train, test).int8_top1
+    costs = add_int8(out, load_model(model), *clips).int8_top1
     print("top-1 of 8-bit convolutions, and of float:")
     for name, (before, after) in costs.items():
         print(f"  {name}: {after:.1f} ({before:.1f})")
+
+
+def _clips(model: Path, manifest: Path, protocol: str) -> "tuple[tuple[ClipRow, ...], tuple[ClipRow, ...]]":
+    """Training and test clips that a model can score."""
+    from actionmae.core.modality import ModalitySet
+    from actionmae.data.manifest import read_manifest
+    from actionmae.data.splits import check_labels, rows_for_model, split_rows
+    from actionmae.nn.checkpoint import read_config
+
+    read, config = read_manifest(manifest), read_config(model)
+    modalities = ModalitySet.from_list(config.modalities)
+    train, test = (
+        rows_for_model(read, split_rows(read, protocol=protocol, split=split), modalities)
+        for split in ("train", "test")
+    )
+    check_labels(test, config.classes)
+    return train, test
 
 
 def stream(
@@ -78,7 +94,7 @@ def stream(
     from actionmae.cli.live_view import show_live
     from actionmae.inference.stream import StreamPredictor
     from actionmae.inference.stream_run import Outage, run_stream
-    from actionmae.inference.stream_sources import Source, WallClock, open_source
+    from actionmae.inference.stream_sources import WallClock, open_sources
 
     words = recordings(inputs)
     predictor = StreamPredictor.load(
@@ -91,11 +107,8 @@ def stream(
         int8=int8,
     )
     outages = [Outage.parse(text, list(words)) for text in fail or ()]
-    specs = predictor.model.modalities
     clock = WallClock()
-    sources: dict[str, Source] = {
-        name: open_source(word, specs[specs.index(name)], clock) for name, word in words.items()
-    }
+    sources = open_sources(words, predictor.model.modalities, clock)
     answers = run_stream(predictor, sources, clock, every=every, outages=outages, top=top)
     if sys.stdout.isatty() and not json:
         show_live(answers)

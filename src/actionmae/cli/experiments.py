@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from actionmae.cli.shard import parse_shard
+
 
 def reproduce(
     *,
@@ -47,6 +49,7 @@ def reproduce(
     from actionmae.experiments.cells import Cells
     from actionmae.experiments.reproduce import reproduce as run
 
+    part = parse_shard(shard)
     cells = Cells(
         manifest,
         out,
@@ -56,7 +59,7 @@ def reproduce(
         imagenet={name: Path(file) for name, file in _pairs("imagenet", imagenet).items()},
     )
     chosen = [each.strip() for each in rows.split(",") if each.strip()]
-    for line in run(table, cells, seeds=seeds, rows=chosen, shard=shard, dry_run=dry_run, scale=scale):
+    for line in run(table, cells, seeds=seeds, rows=chosen, shard=part, dry_run=dry_run, scale=scale):
         print(line, flush=True)
 
 

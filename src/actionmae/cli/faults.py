@@ -4,6 +4,7 @@ import json as json_format
 from pathlib import Path
 from typing import Literal
 
+from actionmae.cli.evaluation_folder import evaluation_folder
 from actionmae.cli.progress import ClipCounter
 
 
@@ -32,7 +33,7 @@ def faults(
     from actionmae.evaluation.faults import faults_csv, faults_text
     from actionmae.inference.fault_scoring import score_model_faults
 
-    folder = model.parent / "evaluation" if out is None else out
+    folder = evaluation_folder(model) if out is None else out
     require_writable(folder / "faults.json")
     with ClipCounter("scoring") as counter:
         rows = score_model_faults(

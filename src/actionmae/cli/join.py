@@ -26,16 +26,18 @@ def join(
         val_subjects: Training subjects that were held out for validation.
     """
     from actionmae.inference.join import join_specialists, join_trainings
+    from actionmae.nn.checkpoint import check_model_place
 
-    if not any("=" in item for item in models):
+    check_model_place(out)
+    if all(_is_folder(item) for item in models):
         if fit is not None:
             raise ValueError("--fit finds a weight for each modality's specialist: name each model's, as in D=FOLDER")
         print(f"model: {join_trainings([Path(item) for item in models], out)}")
         return
     folders: dict[str, Path] = {}
     for item in models:
-        name, equals, folder = item.partition("=")
-        if not equals or not name or not folder or name in folders:
+        name, _, folder = item.partition("=")
+        if _is_folder(item) or not name or not folder or name in folders:
             raise ValueError(
                 f"{item!r} cannot be used: give each modality once as name=folder, as in D=runs/depth/model, or "
                 "trainings of one model as folders alone"
@@ -45,3 +47,8 @@ def join(
         folders, out, manifest=fit, protocol=protocol, split=split, val_subjects=val_subjects or ()
     )
     print(f"model: {written}")
+
+
+def _is_folder(item: str) -> bool:
+    """Whether it is a folder alone, whose own name may have an =."""
+    return "=" not in item or Path(item).exists()

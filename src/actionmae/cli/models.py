@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from actionmae.cli.evaluation_folder import evaluation_folder
 from actionmae.cli.progress import ClipCounter
 from actionmae.core.lazy_names import lazy_names
 
@@ -24,12 +25,14 @@ __getattr__ = lazy_names(
 def demo(
     *, out: Path = Path("runs/demo"), clips: int = 384, epochs: int = 30, frame_size: int = 48, seed: int = 0
 ) -> None:
-    """Render recordings, train with and without ActionMAE, print what each missing sensor costs, write a report.
+    """Render recordings, train three models on them, print what each missing sensor costs, write a report.
+
+    Plain transformer fusion, ActionMAE, and cross prediction.
 
     Args:
         out: Folder for recordings, runs and report.
         clips: Clips to render.
-        epochs: Passes over the training clips, for each of the two models.
+        epochs: Passes over the training clips, for each of the three models.
         frame_size: Pixels of the networks' square input.
         seed: Of rendering and training.
     """
@@ -78,7 +81,7 @@ def evaluate(model: Path, manifest: Path, config: "EvaluationConfig", *, out: Pa
     """
     from actionmae.inference.evaluate import evaluate_model
 
-    out = out if out is not None else model.parent / "evaluation"
+    out = out if out is not None else evaluation_folder(model)
     with ClipCounter("scoring") as counter:
         table, curves = evaluate_model(model, manifest, config, out=out, progress=counter.add)
     print(table.to_text())

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actionmae.cli.clips import recordings
+from actionmae.cli.clips import names_recording, recordings
 from actionmae.cli.progress import ClipCounter
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def predict(
     batch_size: int = 32,
     device: str = "cpu",
 ) -> int:
-    """Predict from whichever recordings exist: one clip, many, or one long recording; exit code 1 if a clip failed.
+    """Predict from whichever recordings exist: one clip, many, or one long recording; exit code 1 if a part failed.
 
     Args:
         model: Model folder, or what export wrote, which starts and answers without torch.
@@ -63,8 +63,7 @@ def predict(
         if window is None or files is None or many:
             raise ValueError("windows slide over one recording: give its paths as name=path, and --window in seconds")
         options = {"window": window, "stride": window / 2 if stride is None else stride, "batch_size": batch_size}
-        _predict_windows(predictor, files, out, json, options)
-        return 0
+        return _predict_windows(predictor, files, out, json, options)
     if many:
         names = predictor.model.modalities.names
         clips = manifest_clips(Path(inputs[0]), names) if files is None else pattern_clips(files)
@@ -91,7 +90,9 @@ def _load(folder: Path, device: str, options: Mapping[str, Any]) -> "ClipPredict
 
 def _files(inputs: list[str]) -> dict[str, str] | None:
     """Paths by modality; None = a manifest."""
-    if len(inputs) == 1 and inputs[0].endswith(".csv") and not inputs[0].partition("=")[0].isidentifier():
+    from actionmae.data.cell_text import TABLES
+
+    if len(inputs) == 1 and not names_recording(inputs[0]) and Path(inputs[0]).suffix.lower() in ("", *TABLES):
         return None
     return recordings(inputs)
 
@@ -118,10 +119,7 @@ def _predict_clips(
     else:
         _write(out, records())
         print(f"{out}: {len(clips)} clips, {len(failed)} not predicted")
-    for what, lines in (("broken recordings that were not used", partly), ("clips that were not predicted", failed)):
-        if lines:
-            log.warning("%s (%d):\n  %s", what, len(lines), "\n  ".join(lines))
-    return 1 if failed else 0
+    return _tell_troubles("clips", partly, failed)
 
 
 def _predict_windows(
@@ -130,12 +128,14 @@ def _predict_windows(
     out: Path | None,
     json: bool,
     options: Mapping[str, Any],
-) -> None:
+) -> int:
+    from actionmae.inference.prediction import Failure
     from actionmae.inference.windows import merge_windows
 
     found = predictor.predict_windows(files, **options)
-    segments = [segment.to_dict() for segment in merge_windows(found)]
-    windows = [{"start": each.start, "end": each.end, **prediction.to_dict()} for each, prediction in found]
+    good = [(each, answer) for each, answer in found if not isinstance(answer, Failure)]
+    segments = [segment.to_dict() for segment in merge_windows(good)]
+    windows = [{"start": each.start, "end": each.end, **answer.to_dict()} for each, answer in found]
     if json:
         print(json_format.dumps({"segments": segments, "windows": windows}, indent=2, ensure_ascii=False))
     else:
@@ -143,6 +143,18 @@ def _predict_windows(
             label = each["label"] or DONT_KNOW
             print(f"{each['start']:8.2f} – {each['end']:.2f} s  {100 * each['probability']:5.1f} %  {label}")
     _write(out, windows)
+    partly = [f"{name}: {why}" for _, answer in good for name, why in answer.broken.items()]
+    failed = [f"{each['start']:.2f} – {each['end']:.2f} s: {each['error']}" for each in windows if "error" in each]
+    return _tell_troubles("windows", list(dict.fromkeys(partly)), failed)
+
+
+def _tell_troubles(what: str, partly: list[str], failed: list[str]) -> int:
+    """Log what could not be used; returns the exit code."""
+    titles = ("broken recordings that were not used", f"{what} that were not predicted")
+    for title, lines in zip(titles, (partly, failed), strict=True):
+        if lines:
+            log.warning("%s (%d):\n  %s", title, len(lines), "\n  ".join(lines))
+    return 1 if failed else 0
 
 
 def _write(out: Path | None, records: Iterable[dict[str, Any]]) -> None:

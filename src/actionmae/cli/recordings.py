@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from actionmae.cli.progress import ClipCounter
+from actionmae.cli.shard import parse_shard
 
 
 def prepare(
@@ -43,6 +44,7 @@ def prepare(
     """
     from actionmae.data.prepare.run import prepare as prepare_recordings
 
+    part, parts = parse_shard(shard)
     if layout == "synthetic":
         from actionmae.experiments.demo import render_recordings
 
@@ -55,9 +57,6 @@ def prepare(
         raise ValueError(
             f"layout {layout} needs the folder with the raw recordings: actionmae prepare {layout} FOLDER --out {out}"
         )
-    part, slash, parts = shard.partition("/")
-    if not slash or not part.isdigit() or not parts.isdigit():
-        raise ValueError(f"shard is {shard!r}: give i/n, as in 3/16")
     with ClipCounter("preparing") as counter:
         report = prepare_recordings(
             layout,
@@ -69,11 +68,11 @@ def prepare(
             flow=flow,
             modalities=modalities or (),
             workers=workers,
-            shard=(int(part), int(parts)),
+            shard=(part, parts),
             progress=counter.reach,
         )
     files = ", ".join(f"{count} {name}" for name, count in report.num_files.items())
-    what = report.manifest if int(parts) == 1 else f"shard {shard} (when all are done, run once more without --shard)"
+    what = report.manifest if parts == 1 else f"shard {shard} (when all are done, run once more without --shard)"
     print(f"{what}: {report.num_clips} clips ({files}), {len(report.problems)} problems")
 
 

@@ -26,7 +26,11 @@ SCALES = ("small", "full")
 
 
 class NotRunError(ValueError):
-    """A cell cannot be trained here; the message says why."""
+    """A cell cannot be trained here; the message says why, `advice` what to do about it, if something can be done."""
+
+    def __init__(self, reason: str, advice: str = "") -> None:
+        super().__init__(reason)
+        self.advice = advice
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ class Cells:
         """
         missing = [letter for letter in train.split("+") if letter not in self.names]
         if missing:
-            raise NotRunError(f"the data has no {missing[0]}")
+            raise NotRunError(f"the data has no {missing[0]}", f"give --map {missing[0]}=… if something stands for it")
         return [self.names[letter] for letter in train.split("+")]
 
     def subset(self, paper: str) -> str:

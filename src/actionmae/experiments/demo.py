@@ -21,6 +21,7 @@ from actionmae.methods.config.streams import CrossPredictionConfig
 from actionmae.nn.config import ClassifierConfig, TimeEncoder
 from actionmae.report.runs import report_runs
 from actionmae.synthetic import render_dataset
+from actionmae.synthetic.write import MOST_SUBJECTS
 from actionmae.training.config import DataConfig, OptimConfig
 from actionmae.training.engine import EngineConfig
 from actionmae.training.settings import TrainSettings
@@ -55,7 +56,7 @@ def run_demo(
 
     Args:
         out: Folder for recordings, prepared data, runs and report; finished recordings in it are used again.
-        clips: About how many clips to render; at least 24.
+        clips: About how many clips to render; 24 to 2544.
         epochs: For each of the three models.
         frame_size: Pixels of the networks' square input.
         seed: Of rendering and training.
@@ -64,6 +65,10 @@ def run_demo(
     Raises:
         ValueError: If a number is out of range.
     """
+    for what, value, least in (("epochs", epochs, 1), ("frame_size", frame_size, 10), ("seed", seed, 0)):
+        if value < least:
+            raise ValueError(f"{what} is {value}: give at least {least}")
+    _check_clips(clips)
     started = time.monotonic()
     yield f"1. Rendering about {clips} recordings (RGB video, 16-bit depth, infrared) into {out / 'recordings'}"
     recordings = render_recordings(out / "recordings", clips=clips, frame_size=frame_size, seed=seed, progress=progress)
@@ -92,10 +97,9 @@ def render_recordings(
     """Render about `clips` recordings: 8 actions, as many people as it takes, 3 cameras (1 for small numbers).
 
     Raises:
-        ValueError: If there are too few clips for training and test people.
+        ValueError: If there are too few clips for training and test people, or more than there are people for.
     """
-    if clips < 3 * len(ACTIONS):
-        raise ValueError(f"clips is {clips}: give at least {3 * len(ACTIONS)}, for {len(ACTIONS)} actions by 3 people")
+    _check_clips(clips)
     cameras = 3 if clips >= 8 * 3 * len(ACTIONS) else 1
     side = 2 * round(0.75 * frame_size)
     render_dataset(
@@ -110,6 +114,15 @@ def render_recordings(
         progress=progress,
     )
     return out
+
+
+def _check_clips(clips: int) -> None:
+    least, most = 3 * len(ACTIONS), MOST_SUBJECTS * 3 * len(ACTIONS)
+    if not least <= clips <= most:
+        raise ValueError(
+            f"clips is {clips}: give {least} to {most}, for {len(ACTIONS)} actions by 3 people, or by {MOST_SUBJECTS} "
+            "people before 3 cameras"
+        )
 
 
 def train_demo_model(

@@ -43,6 +43,29 @@ def needed_cells(tables: Sequence[str], models: Models, recipes: Sequence[str] =
     Raises:
         ValueError: If no row of these tables has such a recipe.
     """
+    cells: dict[Path, Cell] = {}
+    for name in needed_models(tables, recipes):
+        try:
+            cells |= {cell.folder: cell for cell in models.cells_of(name)}
+        except NotRunError as error:
+            log.debug("%s: not run: %s", name, error)
+    return list(cells.values())
+
+
+def reasons_not_run(tables: Sequence[str], models: Models, recipes: Sequence[str] = ()) -> Iterator[str]:
+    """Why models cannot be trained here, each reason once; the arguments are those of `needed_cells`."""
+    told: set[str] = set()
+    for name in needed_models(tables, recipes):
+        try:
+            models.cells_of(name)
+        except NotRunError as error:
+            if str(error) not in told:
+                yield f"not run: {error}" + (f": {error.advice}" if error.advice else "")
+            told.add(str(error))
+
+
+def needed_models(tables: Sequence[str], recipes: Sequence[str] = ()) -> list[str]:
+    """The models of rows and claims, each once; see `needed_cells`."""
     names = [name for table in tables for name in rows_of(table).values()]
     if recipes:
         known = list(dict.fromkeys(name.split()[0] for name in names))
@@ -52,24 +75,17 @@ def needed_cells(tables: Sequence[str], models: Models, recipes: Sequence[str] =
         names = [name for name in names if name.split()[0] in recipes]
     else:
         names += [name for table in tables for claim in claims_of(table) for name in claim.models]
-    cells: dict[Path, Cell] = {}
-    for name in dict.fromkeys(names):
-        try:
-            cells |= {cell.folder: cell for cell in models.cells_of(name)}
-        except NotRunError as error:
-            log.debug("%s: not run: %s", name, error)
-    return list(cells.values())
+    return list(dict.fromkeys(names))
 
 
-def shard_of(cells: Sequence[Cell], shard: str) -> list[Cell]:
-    """The i-th of n parts, as in "1/4"; cells that start from one another stay together.
+def shard_of(cells: Sequence[Cell], part: int, parts: int) -> list[Cell]:
+    """The i-th of n parts; cells that start from one another stay together.
 
     Raises:
-        ValueError: If it is no such fraction.
+        ValueError: If there is no such part.
     """
-    first, _, second = shard.partition("/")
-    if not (first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second)):
-        raise ValueError(f"shard is {shard!r}: give i/n with i from 1 to n, as in 1/4")
+    if not 1 <= part <= parts:
+        raise ValueError(f"shard is {part}/{parts}: give i/n with i in 1…n")
     groups: list[list[Cell]] = []
     for cell in cells:
         joined = [group for group in groups if any(need in group for need in cell.needs)]
@@ -77,7 +93,7 @@ def shard_of(cells: Sequence[Cell], shard: str) -> list[Cell]:
         groups.append([*(each for group in joined for each in group), cell])
     order = {cell.folder: at for at, cell in enumerate(cells)}
     groups.sort(key=lambda group: order[group[0].folder])
-    return [cell for group in groups[int(first) - 1 :: int(second)] for cell in group]
+    return [cell for group in groups[part - 1 :: parts] for cell in group]
 
 
 def plan(cells: Sequence[Cell]) -> Iterator[str]:
@@ -118,7 +134,7 @@ def reproduce(
     *,
     seeds: int = 3,
     rows: Sequence[str] = (),
-    shard: str = "1/1",
+    shard: tuple[int, int] = (1, 1),
     dry_run: bool = False,
     scale: str = "small",
 ) -> Iterator[str]:
@@ -129,7 +145,7 @@ def reproduce(
         cells: Data and scale.
         seeds: Each model is trained with seeds 0 to this number − 1.
         rows: Train only the rows of these recipes; the tables show whatever is trained.
-        shard: Train only this part, as in "1/4", and write no tables.
+        shard: (i, n) trains only the i-th of n parts, and writes no tables unless n is 1.
         dry_run: Only list the cells.
         scale: For the heading.
 
@@ -140,14 +156,15 @@ def reproduce(
         raise ValueError(f"seeds is {seeds}: give at least 1")
     tables, models = select(table), Models(cells, seeds)
     needed = needed_cells(tables, models, rows)
-    mine = shard_of(needed, shard)
+    mine = shard_of(needed, *shard)
+    yield from reasons_not_run(tables, models, rows)
     if dry_run:
         yield from plan(mine)
         return
     out = cells.out / f"table_{table}.md"
     require_writable(out)
     models.failed = train_cells(mine)
-    if shard != "1/1":
+    if shard != (1, 1):
         yield f"{sum(cell.done for cell in needed)} of {len(needed)} cells are done; without --shard the tables follow"
         return
     facts = _facts(cells, seeds, scale)

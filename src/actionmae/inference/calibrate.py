@@ -1,11 +1,13 @@
 """A saved model learns on held-out clips how sure it may be, and what healthy recordings look like."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from actionmae.core.devices import pick_device
+from actionmae.core.files import require_writable, write_text
 from actionmae.core.modality import ModalitySet
 from actionmae.data.manifest import ClipRow, read_manifest
 from actionmae.data.reading.readers import open_reader
@@ -15,7 +17,9 @@ from actionmae.inference.evaluate import command_line
 from actionmae.inference.health import learn_ranges
 from actionmae.inference.read_stored import StoredSample, read_stored
 from actionmae.inference.scoring import ClipScorer
-from actionmae.nn.checkpoint import load_model, read_config, save_model
+from actionmae.nn.checkpoint import load_model, read_config, save_calibration
+
+log = logging.getLogger(__name__)
 
 
 def calibrate_model(
@@ -31,6 +35,8 @@ def calibrate_model(
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Reliability]:
     """Fit a temperature for each subset by plain negative log-likelihood; store them and the ranges of healthy clips.
+
+    Of the model folder config.json is replaced, and the card no longer says that the model is not calibrated.
 
     Args:
         folder: Model.
@@ -48,15 +54,21 @@ def calibrate_model(
 
     Raises:
         FileNotFoundError: If the model, the manifest or a recording does not exist.
-        ValueError: If they do not fit each other, or there is no clip.
+        ValueError: If they do not fit each other, there is no clip, or nothing can be written to the folder.
     """
     model = load_model(folder, device=pick_device(device))
+    require_writable(folder / "config.json")
     read = read_manifest(manifest)
     chosen = split_rows(read, protocol=protocol, split=split, val_subjects=val_subjects)
     if not chosen:
         raise ValueError(
             f"there is no clip in split {split!r} of {manifest}: name training subjects that were held out, as "
             "val_subjects"
+        )
+    if split == "train" or (split == "all" and any(row.split == "train" for row in chosen)):
+        log.warning(
+            "these clips trained the model: its confidence will be too high; hold people out of the training "
+            "(data.val_subjects) and name them as val_subjects"
         )
     rows = rows_for_model(read, chosen, model.modalities)
     check_labels(rows, model.classes)
@@ -67,9 +79,16 @@ def calibrate_model(
     facts = {"manifest": str(manifest), "protocol": protocol, "split": split, "val_subjects": list(val_subjects)}
     facts |= {"command": command_line(), "date": datetime.now(UTC).isoformat(timespec="seconds")}
     provenance = read_config(folder).provenance | {"calibrated_on": facts}
+    save_calibration(folder, model.calibration, provenance=provenance)
     card = folder / "README.md"
-    save_model(model, folder, provenance=provenance, card=card.read_text(encoding="utf-8") if card.is_file() else "")
+    if card.is_file():
+        write_text(card, _without_doubt(card.read_text(encoding="utf-8")))
     return reliability(scores, model.calibration)
+
+
+def _without_doubt(card: str) -> str:
+    """Without the line of `model_card` that says that nothing is calibrated."""
+    return "".join(line for line in card.splitlines(keepends=True) if "probabilities are not calibrated" not in line)
 
 
 def _stored(row: ClipRow, modalities: ModalitySet) -> StoredSample:

@@ -35,11 +35,12 @@ class Described(Protocol):
 def calibrated_probabilities(
     model: Described, logits: Float[np.ndarray, "R K"], visible: Bool[np.ndarray, "R M"]
 ) -> Float[np.ndarray, "R K"]:
-    """Softmax, each row by the temperature of its subset."""
+    """Softmax, each row by the temperature of its subset; logits that are not finite give NaN."""
     if model.calibration is not None:
         names = (format_subset(tuple(np.flatnonzero(row).tolist()), model.modalities) for row in visible)
         logits = logits / np.array([[model.calibration.temperature(name)] for name in names], dtype=np.float32)
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    with np.errstate(invalid="ignore"):
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from actionmae.data.cell import Cell
-from actionmae.data.cell_text import parse_cell
+from actionmae.data.cell_text import TABLES, parse_cell
 from actionmae.data.manifest import read_manifest
 from actionmae.data.natural_order import natural_key
 
@@ -61,6 +61,8 @@ def _names(pattern: str) -> set[str]:
     """What {clip} may stand for: the path up to the end of the last part that has it is looked up on disk."""
     head, _, tail = Path(pattern).as_posix().rpartition(CLIP)
     tail = re.split("[/#@]", tail)[0]
+    table = tail.rpartition("[")[0]
+    tail = table if table.lower().endswith(TABLES) else tail
     pieces = [*head.split(CLIP), tail]
     root = Path(Path(head).anchor or ".")
     found = root.glob("*".join(glob.escape(piece) for piece in pieces).removeprefix(root.anchor))

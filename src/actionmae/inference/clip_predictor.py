@@ -6,16 +6,16 @@ Shapes: B clips, M modality, C token, K classes.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
 from actionmae.data.reading.readers import FrameReader
 from actionmae.inference.calibrated import Described, calibrated_probabilities, require_probability, to_prediction
-from actionmae.inference.health import find_broken, require_ranges
+from actionmae.inference.health import NOT_FINITE, find_broken, require_ranges
 from actionmae.inference.prediction import Failure, Prediction
 from actionmae.inference.read_clip import Broken, Source, open_recordings, read_readable
 from actionmae.inference.read_stored import StoredSample
@@ -23,6 +23,7 @@ from actionmae.inference.votes import cast_votes
 from actionmae.inference.windows import Window, slide
 
 Model = TypeVar("Model", bound=Described)
+Good = TypeVar("Good")
 Read = tuple[StoredSample, Broken]
 Tokens = Float32[np.ndarray, "B M C"]
 Mask = Bool[np.ndarray, "B M"]
@@ -80,7 +81,7 @@ class ClipPredictor(ABC, Generic[Model]):
             why: Also say what each sensor contributes.
         """
         read = [self._read(f"clip {at}", clip, all_exist=True) for at, clip in enumerate(clips)]
-        return self._answer(read, top=top, why=why)
+        return [_good(each) for each in self._answer(read, top=top, why=why)]
 
     def predict_each(
         self,
@@ -103,15 +104,13 @@ class ClipPredictor(ABC, Generic[Model]):
         """
         _require_count("batch_size", batch_size)
         left = iter(clips)
-        while read := [self._try_to_read(name, files) for name, files in islice(left, batch_size)]:
-            answers = iter(self._answer([each for each in read if not isinstance(each, Failure)], top=top, why=why))
-            for each in read:
-                yield each if isinstance(each, Failure) else next(answers)
+        while read := [_tried(self._read, name, files) for name, files in islice(left, batch_size)]:
+            yield from self._answer(read, top=top, why=why)
 
     def predict_windows(
         self, files: Mapping[str, Source], *, window: float, stride: float, batch_size: int = 32
-    ) -> list[tuple[Window, Prediction]]:
-        """Slide over one long recording; windows from which nothing can be predicted are left out.
+    ) -> list[tuple[Window, Prediction | Failure]]:
+        """Slide over one long recording; a window from which nothing can be predicted is a `Failure`.
 
         Args:
             files: Path or array by modality.
@@ -121,21 +120,17 @@ class ClipPredictor(ABC, Generic[Model]):
 
         Raises:
             FileNotFoundError: If a path does not exist.
-            ValueError: As `predict`; and if no sensor knows its frames per second, or a number is not above 0.
+            ValueError: If no window can be used, no sensor knows its frames per second, or a number is not above 0.
         """
         _require_count("batch_size", batch_size)
         readers, unopened = open_recordings("the recording", files, self.model.modalities, all_exist=True)
         left = slide(readers, window=window, stride=stride)
-        found: list[tuple[Window, Prediction]] = []
-        failed: list[str] = []
+        found: list[tuple[Window, Prediction | Failure]] = []
         while group := list(islice(left, batch_size)):
-            read = [(each, self._try_sample(each, unopened)) for each in group]
-            usable = [(each, sample) for each, sample in read if not isinstance(sample, Failure)]
-            answers = self._answer([sample for _, sample in usable], top=1, why=False)
-            found += zip((each for each, _ in usable), answers, strict=True)
-            failed += [sample.reason for _, sample in read if isinstance(sample, Failure)]
-        if not found:
-            raise ValueError(failed[0])
+            read = [_tried(self._sample, f"{each.start:.2f} s", each.readers, unopened) for each in group]
+            found += zip(group, self._answer(read, top=1, why=False), strict=True)
+        if all(isinstance(answer, Failure) for _, answer in found):
+            _good(found[0][1])
         return found
 
     def embed(self, /, **files: Source) -> dict[str, Float32[np.ndarray, " C"]]:
@@ -143,22 +138,10 @@ class ClipPredictor(ABC, Generic[Model]):
 
         Without ActionMAE only the given modalities are returned. See `predict` for what may be given.
         """
-        sample, _ = self._read("clip", files)
-        _, tokens, filled = self.complete(self.encode([sample]), self.visible([sample]))
+        given, (read,) = self._encode([self._read("clip", files)])
+        _, tokens, filled = self.complete(given, self.visible([_good(read)[0]]))
         names = self.model.modalities.names
         return {name: tokens[0, slot] for slot, name in enumerate(names) if filled[0, slot]}
-
-    def _try_to_read(self, name: str, files: Mapping[str, Source]) -> Read | Failure:
-        try:
-            return self._read(name, files)
-        except (ValueError, OSError) as error:
-            return Failure(reason=str(error))
-
-    def _try_sample(self, window: Window, unopened: Broken) -> Read | Failure:
-        try:
-            return self._sample(f"{window.start:.2f} s", window.readers, unopened)
-        except (ValueError, OSError) as error:
-            return Failure(reason=str(error))
 
     def _read(self, name: str, files: Mapping[str, Source], *, all_exist: bool = False) -> Read:
         readers, unopened = open_recordings(name, files, self.model.modalities, all_exist=all_exist)
@@ -167,12 +150,16 @@ class ClipPredictor(ABC, Generic[Model]):
     def _sample(self, name: str, readers: Mapping[str, FrameReader], unopened: Broken) -> Read:
         """What can be used of the readers, and why the rest cannot."""
         sample, unread = read_readable(name, readers, self.model.modalities)
-        ill = find_broken(sample, self._healthy)
+        return self._without((sample, unopened | unread), find_broken(sample, self._healthy))
+
+    def _without(self, read: Read, ill: Broken) -> Read:
+        """The clip without recordings that are broken, if others are left from which the model predicts."""
+        sample, broken = read
         if len(ill) == len(sample.clips):
-            raise ValueError(f"no recording of {name} looks healthy: {next(iter(ill.items()))[1]}")
-        sample = sample.without(ill)
-        self._require_supported(sample)
-        return sample, unopened | unread | ill
+            raise ValueError(f"no recording of {sample.sample} looks healthy: {next(iter(ill.values()))}")
+        left = sample.without(ill)
+        self._require_supported(left)
+        return left, broken | ill
 
     def _require_supported(self, sample: StoredSample) -> None:
         supported, names = self.model.supported_subsets, self.model.modalities.names
@@ -188,31 +175,72 @@ class ClipPredictor(ABC, Generic[Model]):
         """Which modalities the clips have."""
         return np.array([[name in sample.clips for name in self.model.modalities.names] for sample in samples])
 
-    def _answer(self, read: Sequence[Read], *, top: int, why: bool) -> list[Prediction]:
+    def _answer(self, read: Sequence[Read | Failure], *, top: int, why: bool) -> list[Prediction | Failure]:
+        """What the model says of each clip; failures are handed on."""
         _require_count("top", top)
-        if not read:
-            return []
-        samples = [sample for sample, _ in read]
-        tokens, visible = self.encode(samples), self.visible(samples)
+        given = [each for each in read if not isinstance(each, Failure)]
+        return _filled(read, self._say(given, top=top, why=why) if given else [])
+
+    def _say(self, read: Sequence[Read], *, top: int, why: bool) -> list[Prediction | Failure]:
+        tokens, left = self._encode(read)
+        good = [each for each in left if not isinstance(each, Failure)]
+        if not good:
+            return _filled(left, [])
+        tokens = tokens[[not isinstance(each, Failure) for each in left]]
+        visible = self.visible([sample for sample, _ in good])
         probabilities = self.probabilities(tokens, visible)
-        votes = cast_votes(self.model, self.probabilities, tokens, visible) if why else [()] * len(read)
-        return [
-            to_prediction(
-                self.model,
-                probabilities[row],
-                visible[row],
-                top=top,
-                min_confidence=self.min_confidence,
-                broken=broken,
-                votes=votes[row],
-            )
-            for row, (_, broken) in enumerate(read)
-        ]
+        votes = cast_votes(self.model, self.probabilities, tokens, visible) if why else [()] * len(good)
+        return _filled(
+            left,
+            [
+                to_prediction(
+                    self.model,
+                    probabilities[row],
+                    visible[row],
+                    top=top,
+                    min_confidence=self.min_confidence,
+                    broken=broken,
+                    votes=votes[row],
+                )
+                if np.isfinite(probabilities[row]).all()
+                else Failure(reason=f"no answer about {sample.sample} can be computed: {NOT_FINITE}")
+                for row, (sample, broken) in enumerate(good)
+            ],
+        )
+
+    def _encode(self, read: Sequence[Read]) -> tuple[Tokens, list[Read | Failure]]:
+        """Tokens, and each clip without the recordings of which they are not finite, which are 0."""
+        tokens = self.encode([sample for sample, _ in read])
+        finite, names = np.isfinite(tokens).all(axis=2), self.model.modalities.names
+        left = []
+        for each, row in zip(read, finite.tolist(), strict=True):
+            good = {name for name, slot in zip(names, row, strict=True) if slot}
+            left.append(_tried(self._without, each, {name: NOT_FINITE for name in each[0].clips if name not in good}))
+        return np.where(finite[:, :, None], tokens, np.float32(0)), left
 
     def probabilities(self, tokens: Tokens, visible: Mask) -> Float[np.ndarray, "B K"]:
         """Of the classes, calibrated if the model is."""
         logits, _, _ = self.complete(tokens, visible)
         return calibrated_probabilities(self.model, logits, visible)
+
+
+def _tried(read: Callable[..., Read], *given: Any) -> Read | Failure:
+    try:
+        return read(*given)
+    except (ValueError, OSError) as error:
+        return Failure(reason=str(error))
+
+
+def _filled(places: Sequence[object], answers: Sequence[Prediction | Failure]) -> list[Prediction | Failure]:
+    """The failures among the places, and in the others the answers in their order."""
+    left = iter(answers)
+    return [each if isinstance(each, Failure) else next(left) for each in places]
+
+
+def _good(each: Good | Failure) -> Good:
+    if isinstance(each, Failure):
+        raise ValueError(each.reason)
+    return each
 
 
 def _require_count(name: str, value: int) -> None:

@@ -14,6 +14,7 @@ import torch
 
 from actionmae.core.devices import pick_device
 from actionmae.core.files import atomic_write, require_writable, write_text
+from actionmae.core.subsets import format_subset
 from actionmae.core.tensors import ClipBatch
 from actionmae.data.loading.broken import log_broken
 from actionmae.data.manifest import ClipRow, read_manifest
@@ -54,11 +55,14 @@ def evaluate_model(
 
     Raises:
         FileNotFoundError: If the model, the manifest or a recording does not exist.
-        ValueError: If they do not fit each other, or nothing can be written to `out`.
+        ValueError: If they do not fit each other, nothing can be written to `out`, or the frame loss is asked for of a
+            model that predicts from no clip as it is recorded.
     """
     require_writable(out / "scores.npz")
     model, rows = _model_and_rows(model_folder, manifest, config)
     check_labels(rows, model.classes)
+    if config.frame_loss:
+        _require_recorded(model, rows)
     total = len(rows) * (1 + 2 * len(FRACTIONS) * config.frame_loss)
 
     def report(clips: int) -> None:
@@ -118,6 +122,21 @@ def write_scores(
     for suffix, text in (("json", table.to_json()), ("csv", table.to_csv()), ("md", table.to_markdown())):
         write_text(folder / f"robustness.{suffix}", text)
     return table
+
+
+def read_table(path: Path) -> RobustnessTable:
+    """Read the robustness.json that `write_scores` wrote.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds no robustness table.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"table {path} does not exist: give the robustness.json that evaluate wrote")
+    try:
+        return RobustnessTable.from_json(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def command_line() -> str:
@@ -185,6 +204,17 @@ def _clips(rows: Sequence[ClipRow], model: SavedModel, config: ClipsConfig) -> C
         num_workers=config.num_workers,
         skip_broken=config.skip_broken,
     )
+
+
+def _require_recorded(model: SavedModel, rows: Sequence[ClipRow]) -> None:
+    supported, names = model.supported_subsets, model.modalities.names
+    subsets = {tuple(slot for slot, name in enumerate(names) if name in row.files) for row in rows}
+    if supported is not None and not subsets & set(supported):
+        known = ", ".join(format_subset(each, model.modalities) for each in supported)
+        raise ValueError(
+            f"frame_loss takes frames from clips as they are recorded, and this model predicts only from {known}, "
+            "which none of them is: leave it out, or give clips with these sensors alone"
+        )
 
 
 def _counted(batches: Iterator[ClipBatch], report: Callable[[int], None]) -> Iterator[ClipBatch]:

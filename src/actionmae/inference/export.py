@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from actionmae.core.json_files import read_json
 from actionmae.core.subsets import Subset, all_subsets, format_subset
 from actionmae.inference.export_graphs import (
     EncoderGraph,
@@ -26,9 +26,19 @@ from actionmae.inference.export_graphs import (
     example_tokens,
     write_graph,
 )
-from actionmae.inference.onnx_model import EXPORT_FORMAT, FRAME, HEADS, TIME, ExportConfig, OnnxModel, StoredClips
+from actionmae.inference.onnx_model import (
+    EXPORT_FORMAT,
+    FRAME,
+    HEADS,
+    TIME,
+    ExportConfig,
+    OnnxModel,
+    StoredClips,
+    is_export,
+)
 from actionmae.nn.architectures import SavedModel
 from actionmae.nn.checkpoint import load_model, read_config
+from actionmae.nn.written_folder import check_place, written_folder
 
 TOLERANCE = 1e-4
 """How far a probability may be from PyTorch's."""
@@ -44,7 +54,8 @@ def export_model(folder: Path, out: Path, *, progress: Callable[[str], None] = l
 
     Args:
         folder: A model folder.
-        out: The new folder; an older export at the same place is replaced, anything else refused.
+        out: The new folder; of an older export there the files are replaced and all others stay, anything else is
+            refused.
         progress: Told what is done next.
 
     Returns:
@@ -56,15 +67,12 @@ def export_model(folder: Path, out: Path, *, progress: Callable[[str], None] = l
         ValueError: If the model cannot be exported, `out` is something else, or parity is worse than `TOLERANCE`.
     """
     require_export_packages()
+    place = check_export_place(out)
     model = load_model(folder)
     if HEADS in model.modalities.names:
         raise ValueError(f"a modality is called {HEADS!r}, as the graph of the heads: rename it and train again")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())) and not (out / f"{HEADS}.onnx").is_file():
-        raise ValueError(f"{out} exists and is no export: choose another folder")
-    unfinished = out.with_name(f"{out.name}.tmp")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    try:
+    before = _graphs(place)
+    with written_folder(place) as unfinished:
         config = _write_graphs(model, unfinished, progress)
         provenance = read_config(folder).provenance | {"exported": datetime.now(UTC).isoformat(timespec="seconds")}
         write_config(unfinished, replace(config, provenance=provenance))
@@ -79,11 +87,31 @@ def export_model(folder: Path, out: Path, *, progress: Callable[[str], None] = l
         config = replace(config, provenance=provenance, parity=parity)
         write_config(unfinished, config)
         (unfinished / "README.md").write_text(_card(model, config), encoding="utf-8")
-        shutil.rmtree(out, ignore_errors=True)
-        unfinished.rename(out)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    for name in before - set(config.graphs.values()):
+        (place / name).unlink(missing_ok=True)
     return config
+
+
+def check_export_place(out: Path) -> Path:
+    """Find out before long work whether an export can be written there; nothing is touched.
+
+    Returns:
+        The real, absolute folder.
+
+    Raises:
+        ValueError: If something else than an export is there, or nothing can be written.
+    """
+    return check_place(out, "export", is_export)
+
+
+def _graphs(folder: Path) -> set[str]:
+    """The files of an older export; those of one that cannot be read stay."""
+    try:
+        older = read_json(folder / "config.json", ExportConfig, writer="export")
+    except (ValueError, OSError):
+        return set()
+    named = {Path(name).name for name in (*older.graphs.values(), *older.int8.values())}
+    return {name for name in named if name.endswith(".onnx")}
 
 
 def require_export_packages() -> None:

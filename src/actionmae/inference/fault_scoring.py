@@ -28,6 +28,7 @@ from actionmae.inference.health import find_broken, require_ranges
 from actionmae.inference.kept_frames import KeptFrames
 from actionmae.inference.predictor import as_tensors
 from actionmae.inference.read_stored import StoredSample, read_stored, warn_of_clocks
+from actionmae.inference.subset_scoring import predictable
 from actionmae.nn.architectures import SavedModel
 from actionmae.nn.checkpoint import load_model
 
@@ -93,21 +94,27 @@ def score_faults(
     Args:
         model: In eval mode.
         rows: Labelled clips.
-        healthy: Ranges for the health check; None = without. A clip whose only sensor is found broken counts as wrong.
+        healthy: Ranges for the health check; None = without. A clip counts as wrong if a sensor is found broken without
+            which the model does not predict.
         progress: Called with the number of clips after each.
 
     Returns:
-        For each sensor "none", "missing" (where some clip has another sensor), then its faults.
+        For each sensor "none", "missing" (where the model predicts from the others of some clip), then its faults. What
+        the model does not predict from as it is recorded is left out.
 
     Raises:
         FileNotFoundError: If a recording does not exist.
-        ValueError: If a recording is broken.
+        ValueError: If a recording is broken, or the model predicts from no clip as it is recorded.
     """
     tallies: dict[_Case, _Tally] = defaultdict(_Tally)
     for row in rows:
         _score_clip(model, row, healthy or {}, tallies)
         if progress is not None:
             progress(1)
+    if not tallies:
+        raise ValueError(
+            "the model predicts from no clip with all the sensors that were recorded: give clips with fewer sensors"
+        )
     order = {name: at for at, name in enumerate(model.modalities.names)}
     names = ["none", "missing", *(fault.name for fault in FAULTS)]
     return [
@@ -135,15 +142,18 @@ def _score_clip(model: SavedModel, row: ClipRow, healthy: Ranges, tallies: Mappi
     warn_of_clocks(row.sample, readers)
     clean = read_stored(row.sample, readers, model.modalities)
     tokens, available = _encode(model, [clean])
+    if not predictable(model, available):
+        return
     alarms = find_broken(clean, healthy)
     right = bool(_answers(model, tokens, available)[0] == label)
     for spec in specs:
         slot = model.modalities.index(spec.name)
         rest = available.clone()
         rest[:, slot] = False
-        right_without = bool(rest.any()) and bool(_answers(model, tokens, rest)[0] == label)
+        left = bool(predictable(model, rest))
+        right_without = left and bool(_answers(model, tokens, rest)[0] == label)
         tallies[spec.name, "none", 0, ""].add(right, right_without, spec.name in alarms)
-        if rest.any():
+        if left:
             tallies[spec.name, "missing", 0, ""].add(right_without, right_without, False)
         cases, samples = _degrade(row.sample, readers[spec.name], spec, model)
         if not cases:

@@ -15,7 +15,7 @@ from actionmae.core.modality import ModalitySet
 from actionmae.core.seeds import numpy_generator
 from actionmae.core.tensors import ClipBatch, SubsetClassifier
 from actionmae.evaluation.frame_loss_curve import FrameLossCurve
-from actionmae.inference.subset_scoring import evaluating
+from actionmae.inference.subset_scoring import evaluating, predictable
 
 FRACTIONS = (0.0, 0.25, 0.5, 0.75, 0.9)
 
@@ -37,7 +37,8 @@ def score_frame_loss(
 
     Args:
         model: Put into eval mode meanwhile, where it is an `nn.Module`.
-        batches: On the model's device. A clip that comes twice counts once.
+        batches: On the model's device. A clip that comes twice counts once; one with sensors together from which the
+            model does not predict is left out.
         transform: Makes network input of a batch whose lost frames are marked, so that nothing of them enters what is
             computed over a clip (where a skeleton's centre is, how far its depth reaches). None = it is that already.
         fractions: Of the frames that exist, 0–1.
@@ -54,12 +55,18 @@ def score_frame_loss(
         raise ValueError(f"fractions of lost frames are {list(fractions)}: give at least one, each between 0 and 1")
     right: dict[str, Bool[np.ndarray, " L"]] = {}
     with evaluating(model):
-        for batch in batches:
+        for every in batches:
+            batch = _predictable(model, every)
+            if not len(batch):
+                continue
             left = [_lose(batch, names, fraction, seed, spans=spans) for fraction in wanted]
             hits = [_hits(model, each if transform is None else transform(each)) for each in left]
             right.update(zip(batch.sample_ids, np.stack(hits, axis=1), strict=True))
     if not right:
-        raise ValueError("there is no clip to score: check the split and the protocol, they leave no test clip")
+        raise ValueError(
+            "there is no clip to score: check the split and the protocol, they leave no test clip from which the model "
+            "predicts as it is recorded"
+        )
     return FrameLossCurve(
         kind="spans" if spans else "frames",
         lost=names,
@@ -67,6 +74,13 @@ def score_frame_loss(
         n=len(right),
         correct=tuple(int(count) for count in np.stack(list(right.values())).sum(axis=0)),
     )
+
+
+def _predictable(model: SubsetClassifier, batch: ClipBatch) -> ClipBatch:
+    """The clips from which the model predicts as they are."""
+    rows = predictable(model, batch.available).nonzero().flatten()
+    names = [batch.sample_ids[row] for row in rows.tolist()]
+    return batch if len(rows) == len(batch) else replace(batch.map(lambda each: each[rows]), sample_ids=names)
 
 
 def _lossy_modalities(known: ModalitySet, names: Sequence[str] | None) -> tuple[str, ...]:

@@ -21,6 +21,9 @@ ROOM = 2.5
 """A healthy clip may leave the range of those that were seen by this factor: chosen on UTD-MHAD's odd subjects, each
 judged by the other three, for at most 1 % false alarms."""
 
+NOT_FINITE = "the model computes nothing finite from it; look for values that no such sensor gives"
+"""Why a recording is not used of which the token is not finite."""
+
 _TINY = 1e-6
 
 

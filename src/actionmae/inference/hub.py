@@ -1,5 +1,6 @@
 """Model folders on a model hub: what is shared is the folder itself, with a card whose head the hub can read."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ import torch
 
 from actionmae.core.files import write_text
 from actionmae.evaluation.table import RobustnessTable
+from actionmae.inference.evaluate import read_table
 from actionmae.nn.architectures import SavedModel
 from actionmae.nn.checkpoint import load_model, read_config, save_model
 
@@ -99,7 +101,7 @@ def push_to_hub(
         FileNotFoundError: If there is no model folder, or no such table.
         ImportError: If huggingface_hub is not installed.
         OSError: If the hub cannot be reached or refuses.
-        ValueError: If the folder is damaged, or `name` is no name.
+        ValueError: If the folder or the table is damaged, or `name` is no name.
     """
     folder = Path(folder)
     if len(name.split("/")) != 2:
@@ -122,15 +124,17 @@ def hub_card(
 
     Raises:
         FileNotFoundError: If there is no model folder, or no such table.
+        ValueError: If the table is none.
     """
     hub = _hub()
     config = read_config(folder)
-    beside = folder.parent / "robustness.json"
+    run = Path(os.path.realpath(folder)).parent
+    beside = run / "robustness.json"
     if table is None and beside.is_file():
         table = beside
     protocol = str(config.provenance.get("settings", {}).get("data", {}).get("protocol", ""))
     trained_on = list(datasets) or ([protocol.split("/")[0]] if "/" in protocol else [])
-    scored = RobustnessTable.from_json(table.read_text(encoding="utf-8")) if table is not None else None
+    scored = None if table is None else read_table(table)
     dataset = trained_on[0] if trained_on else "test clips"
     head = hub.ModelCardData(
         library_name="actionmae",
@@ -138,7 +142,7 @@ def hub_card(
         tags=["action-recognition", "missing-modality", "multi-modal", *(spec["name"] for spec in config.modalities)],
         datasets=trained_on or None,
         license=license,
-        model_name=folder.resolve().parent.name if scored else None,
+        model_name=run.name if scored else None,
         eval_results=None if scored is None else list(_results(hub, scored, dataset)),
     )
     body = (folder / "README.md").read_text(encoding="utf-8") if (folder / "README.md").is_file() else ""
@@ -192,5 +196,5 @@ def _one_sentence(name: str) -> Iterator[None]:
     except errors.HFValidationError as error:
         raise ValueError(f"{name!r} is no name on a hub ({str(error).splitlines()[0]}): write owner/name") from error
     except Exception as error:  # its client raises many unrelated types when the hub cannot be reached
-        reason = str(error).strip().splitlines()[0]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise OSError(f"the hub did not serve {name} ({reason}): check the connection, and that you may") from error

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from actionmae.core.modality import ModalitySet
 from actionmae.data.cell import Cell
+from actionmae.data.cell_text import as_cell
 from actionmae.data.reading.readers import FrameReader, array_reader, open_reader
 from actionmae.inference.read_stored import StoredSample, read_stored, warn_of_clocks
 
@@ -48,7 +49,10 @@ def open_recordings(
             readers[name] = array_reader(source, spec, name=f"the {name} array")
             continue
         try:
-            readers[name] = open_reader(source, spec)
+            cell = as_cell(source)
+            if all_exist and cell.path in cell.missing:  # named by a person, not by a manifest
+                raise FileNotFoundError(f"{name} recording {cell} does not exist: check its path")
+            readers[name] = open_reader(cell, spec)
         except (ValueError, OSError) as error:
             if all_exist and isinstance(error, FileNotFoundError):
                 raise

@@ -18,7 +18,7 @@ from actionmae.core.modality import ModalitySpec
 from actionmae.data.loading.sampling import frame_indices, sample_positions, window_indices
 from actionmae.data.reading.arrays import as_kind
 from actionmae.inference.calibrated import calibrated_probabilities, require_probability, to_prediction
-from actionmae.inference.health import find_broken, require_ranges
+from actionmae.inference.health import NOT_FINITE, find_broken, require_ranges
 from actionmae.inference.onnx_model import StoredClips
 from actionmae.inference.read_stored import StoredSample, region_of, stored_clips
 from actionmae.inference.stream_answer import SensorState, State, StreamAnswer
@@ -153,6 +153,8 @@ class StreamPredictor:
         looks = {name: self._look(self.model.modalities[name], now) for name in names if states[name].state == "live"}
         seen = {name: look for name, look in looks.items() if look is not None}
         broken = self._broken(seen)
+        found = {name: self._token(name, look) for name, look in seen.items() if name not in broken}
+        broken |= {name: NOT_FINITE for name, token in found.items() if not np.isfinite(token).all()}
         states |= {name: replace(states[name], broken=reason) for name, reason in broken.items()}
         live = [name for name in seen if name not in broken]
         subset = tuple(names.index(name) for name in live)
@@ -161,7 +163,7 @@ class StreamPredictor:
             return StreamAnswer(time=now, prediction=None, state="unsupported" if live else "no sensor", sensors=states)
         tokens = np.zeros((len(names), self.model.token_width), dtype=np.float32)
         for name in live:
-            tokens[names.index(name)] = self._token(name, seen[name])
+            tokens[names.index(name)] = found[name]
         visible = np.array([name in live for name in names])
         probabilities = calibrated_probabilities(self.model, self.model.logits(tokens, visible)[None], visible[None])
         said = to_prediction(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actionmae.inference.calibrated import Described
-from actionmae.inference.onnx_model import HEADS, StoredClips
+from actionmae.inference.onnx_model import StoredClips, is_export
 
 
 @runtime_checkable
@@ -53,7 +53,7 @@ def load_stream_model(folder: Path, *, device: str = "cpu", int8: bool = False) 
         FileNotFoundError: If the folder is neither.
         ValueError: If it is damaged, or int8 is asked for and is not there.
     """
-    if (folder / f"{HEADS}.onnx").is_file():
+    if is_export(folder):
         from actionmae.inference.stream_onnx import OnnxStreamModel
 
         return OnnxStreamModel(folder, int8=int8)

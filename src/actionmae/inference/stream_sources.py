@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -11,8 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actionmae.core.modality import ModalitySpec
+from actionmae.core.modality import ModalitySet, ModalitySpec
+from actionmae.data.reading.alignment import time_span
 from actionmae.data.reading.readers import FrameReader, frames_of, open_reader
+from actionmae.inference.read_stored import warn_of_clocks
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +84,10 @@ class Recording:
         reader: The recording.
         spec: Its modality.
 
+    Attributes:
+        reader: The recording.
+        origin: The moment by its clock, where it has one, that is the start of the run.
+
     Raises:
         ValueError: If nothing says how many frames there are per second.
     """
@@ -92,6 +98,7 @@ class Recording:
             raise ValueError(
                 f"the {spec.name} recording does not say its frames per second: write them behind it, as in @30fps"
             )
+        self.reader, self.origin = reader, 0.0
         self._stamps = (np.arange(reader.num_frames) + 0.5) / (fps or 1.0) if times is None else times
         self._frames: Iterator[NDArray[Any]] = frames_of(reader)
         self._newest_wins = spec.kind == "frames"
@@ -105,8 +112,9 @@ class Recording:
 
     def poll(self, now: float) -> list[Stamped]:
         """See `Source`."""
-        due = int(np.searchsorted(self._stamps, now, side="right"))
-        new = [(next(self._frames), float(self._stamps[at])) for at in range(self._given, due)]
+        stamps = self._stamps if self.reader.times is None else self._stamps - self.origin
+        due = int(np.searchsorted(stamps, now, side="right"))
+        new = [(next(self._frames), float(stamps[at])) for at in range(self._given, due)]
         self._given = max(self._given, due)
         if self._newest_wins and len(new) > 1:
             self.skipped += len(new) - 1
@@ -187,6 +195,22 @@ class Camera:
                 self.skipped += self._newest is not None
                 self._newest = image, self._clock.time()
         return given
+
+
+def open_sources(words: Mapping[str, str], modalities: ModalitySet, clock: Clock) -> dict[str, Source]:
+    """See `open_source`, by modality; recordings with clocks lie as these say, and the earliest begins with the run.
+
+    Raises:
+        FileNotFoundError: If a recording does not exist.
+        ValueError: As `open_source`; and if a modality is unknown, or two recordings show no moment in common.
+    """
+    sources = {name: open_source(word, modalities[modalities.index(name)], clock) for name, word in words.items()}
+    recordings = {name: source for name, source in sources.items() if isinstance(source, Recording)}
+    warn_of_clocks("the run", {name: each.reader for name, each in recordings.items()})
+    spans = [span for each in recordings.values() if (span := time_span(each.reader)) is not None]
+    for each in recordings.values():
+        each.origin = min((begin for begin, _ in spans), default=0.0)
+    return sources
 
 
 def open_source(word: str, spec: ModalitySpec, clock: Clock) -> Source:

@@ -154,6 +154,15 @@ def _light_steps(
     return logits
 
 
+def predictable(model: SubsetClassifier, available: Bool[Tensor, "B M"]) -> Bool[Tensor, " B"]:
+    """From which clips the model predicts with whatever exists for them."""
+    supported: Sequence[Subset] | None = getattr(model, "supported_subsets", None)
+    if supported is None:
+        return available.any(dim=1)
+    masks = _masks(supported, available.shape[1]).to(available.device)
+    return (available[:, None] == masks).all(dim=2).any(dim=1)
+
+
 def _masks(subsets: Sequence[Subset], num_modalities: int) -> Bool[Tensor, "S M"]:
     masks = torch.zeros(len(subsets), num_modalities, dtype=torch.bool)
     for row, subset in enumerate(subsets):

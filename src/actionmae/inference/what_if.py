@@ -17,6 +17,7 @@ from actionmae.data.reading.readers import ChosenFrames, FrameReader
 from actionmae.inference.calibrated import to_prediction
 from actionmae.inference.clip_predictor import ClipPredictor
 from actionmae.inference.faults import FAULTS, Degraded
+from actionmae.inference.health import NOT_FINITE
 from actionmae.inference.prediction import Prediction
 from actionmae.inference.read_stored import StoredSample, read_stored, warn_of_clocks
 from actionmae.inference.since import Since
@@ -137,7 +138,8 @@ def trace(
         top: Classes of the prediction.
 
     Raises:
-        ValueError: If the model knows none of the recordings, no sensor is left, or a switch or window is wrong.
+        ValueError: If the model knows none of the recordings, no sensor is left, an answer is not finite, or a switch
+            or window is wrong.
     """
     modalities = predictor.model.modalities
     known = {spec.name: readers[spec.name] for spec in modalities if spec.name in readers}
@@ -158,6 +160,8 @@ def trace(
     chosen = [sample for _, sample in usable]
     tokens, visible = predictor.encode(chosen), predictor.visible(chosen)
     probabilities = predictor.probabilities(tokens, visible)
+    if not np.isfinite(probabilities).all():
+        raise ValueError(f"no answer about the clip can be computed: {NOT_FINITE}")
     (votes,) = cast_votes(predictor.model, predictor.probabilities, tokens[-1:], visible[-1:])
     prediction = to_prediction(predictor.model, probabilities[-1], visible[-1], top=top, votes=votes)
     whole = predictor.encode([read_stored("the clip", known, modalities)])[0]

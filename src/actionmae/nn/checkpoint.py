@@ -8,9 +8,8 @@
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,12 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from actionmae.core.calibration import Calibration
+from actionmae.core.files import write_text
 from actionmae.core.json_files import read_json
 from actionmae.core.modality import ModalitySet
 from actionmae.core.subsets import all_subsets
 from actionmae.nn.architectures import SavedModel, find_architecture
+from actionmae.nn.written_folder import check_place, written_folder
 
 FORMAT_VERSION = 2
 """Raised whenever older versions of this project could not read a new folder."""
@@ -46,10 +47,10 @@ class ModelConfig:
     """
 
     format_version: int
-    modalities: list[dict[str, Any]]
-    classes: list[str]
     architecture: Any = None
     config: dict[str, Any] = field(default_factory=dict)
+    modalities: list[dict[str, Any]]
+    classes: list[str]
     supported_subsets: list[list[int]] | None = None
     calibration: dict[str, Any] | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -61,11 +62,16 @@ class ModelConfig:
         what += [self.supported_subsets, *([] if self.calibration is None else [self.calibration])]
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
+    def signed_text(self, weights: str) -> str:
+        """The file's text, with the SHA-256 of configuration and weights."""
+        facts = asdict(self) | {"sha256": {"config": self.digest(), "weights": weights}}
+        return json.dumps(facts, indent=2) + "\n"
+
 
 def save_model(
     model: SavedModel, folder: str | Path, *, provenance: Mapping[str, Any] | None = None, card: str = ""
 ) -> Path:
-    """Write a model folder. It appears whole or not at all; an older one at the same place is replaced.
+    """Write a model folder: a new one appears whole; in an older one these files are replaced, and all others stay.
 
     Args:
         model: What to save.
@@ -77,9 +83,10 @@ def save_model(
         The folder.
 
     Raises:
-        ValueError: If a weight is not finite, or the model cannot be rebuilt from a configuration.
+        ValueError: If something else is there, a weight is not finite, or the model cannot be rebuilt from a
+            configuration.
     """
-    folder = Path(folder)
+    place = check_model_place(folder)
     again = _names_again(model)
     state = {
         name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items() if name not in again
@@ -87,30 +94,54 @@ def save_model(
     _check_finite(state, "the model")
     weights = save(state)
     supported = model.supported_subsets
-    facts: dict[str, Any] = {
-        "format_version": FORMAT_VERSION,
-        "architecture": model.architecture,
-        "config": json.loads(json.dumps(model.to_config())),
-        "modalities": json.loads(json.dumps(model.modalities.to_list())),
-        "classes": list(model.classes),
-        "supported_subsets": None if supported is None else [list(subset) for subset in supported],
-        "calibration": None if model.calibration is None else model.calibration.to_dict(),
-        "provenance": dict(provenance or {}),
-    }
-    facts["sha256"] = {"config": ModelConfig(**facts).digest(), "weights": hashlib.sha256(weights).hexdigest()}
-    unfinished = folder.with_name(f"{folder.name}.tmp")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    (unfinished / "config.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-    (unfinished / "model.safetensors").write_bytes(weights)
-    (unfinished / "README.md").write_text(card or _card(model), encoding="utf-8")
-    replaced = folder.with_name(f"{folder.name}.old")
-    shutil.rmtree(replaced, ignore_errors=True)  # a save that was killed before its last line leaves it
-    if folder.exists():
-        folder.rename(replaced)
-    unfinished.rename(folder)
-    shutil.rmtree(replaced, ignore_errors=True)
-    return folder
+    config = ModelConfig(
+        format_version=FORMAT_VERSION,
+        architecture=model.architecture,
+        config=json.loads(json.dumps(model.to_config())),
+        modalities=json.loads(json.dumps(model.modalities.to_list())),
+        classes=list(model.classes),
+        supported_subsets=None if supported is None else [list(subset) for subset in supported],
+        calibration=None if model.calibration is None else model.calibration.to_dict(),
+        provenance=dict(provenance or {}),
+    )
+    text = config.signed_text(hashlib.sha256(weights).hexdigest())
+    with written_folder(place) as unfinished:
+        (unfinished / "config.json").write_text(text, encoding="utf-8")
+        (unfinished / "model.safetensors").write_bytes(weights)
+        (unfinished / "README.md").write_text(card or _card(model), encoding="utf-8")
+    return Path(folder)
+
+
+def check_model_place(folder: str | Path) -> Path:
+    """Find out before long work whether a model can be saved there; nothing is touched.
+
+    Returns:
+        The real, absolute folder.
+
+    Raises:
+        ValueError: If something else than a model folder is there, or nothing can be written.
+    """
+    return check_place(Path(folder), "model folder", _is_model)
+
+
+def save_calibration(folder: Path, calibration: Calibration, *, provenance: Mapping[str, Any]) -> None:
+    """Store how sure a saved model may be: its config.json is replaced, all else stays as it is.
+
+    Args:
+        folder: Model folder.
+        calibration: Of this model.
+        provenance: As in `save_model`.
+
+    Raises:
+        FileNotFoundError: If it is no model folder.
+        ValueError: If its config.json is damaged or was edited.
+    """
+    before = read_config(folder)
+    weights = before.sha256.get("weights") or _sha256(_existing(folder, "model.safetensors"))
+    config = replace(
+        before, format_version=FORMAT_VERSION, calibration=calibration.to_dict(), provenance=dict(provenance)
+    )
+    write_text(folder / "config.json", config.signed_text(weights))
 
 
 def load_model(folder: str | Path, *, device: torch.device | str = "cpu") -> SavedModel:
@@ -188,6 +219,14 @@ def read_config(folder: str | Path) -> ModelConfig:
 @dataclass
 class _Version:
     format_version: int
+
+
+def _is_model(folder: Path) -> bool:
+    try:
+        read_json(folder / "config.json", _Version, writer="train")
+    except (ValueError, OSError):
+        return False
+    return (folder / "model.safetensors").is_file()
 
 
 def _sha256(path: Path) -> str:

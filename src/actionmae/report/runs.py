@@ -31,7 +31,8 @@ def report_runs(
     """Write the report of folders that `train` or `evaluate` wrote.
 
     Args:
-        runs: Folders, or name=folder; a name given to several folders makes them seeds of one candidate.
+        runs: Folders, or name=folder; a name given to several folders makes them seeds of one candidate. What exists is
+            a folder, though it may have an = in its name.
         out: The page; the same name with .md and .csv is written beside it.
         manifest: Where sample frames are taken from; None = none are shown.
         title: Heading.
@@ -59,25 +60,31 @@ def load_run(folder: Path, *, name: str, group: str | None = None) -> ReportRun:
     """Read scores.npz of one folder, and what else `train`, `evaluate` and `faults` wrote beside it.
 
     The table is counted anew; robustness.json only tells how good specialists are. All but the scores may be missing.
+    Where a run folder has no scores, those are read that `evaluate` left in it; what `faults` left is read in any case.
 
     Raises:
         FileNotFoundError: If there are no scores.
         ValueError: If one of the files is damaged or was edited.
     """
-    scores = SubsetScores.load(folder / "scores.npz")
-    known = _read(folder / "robustness.json", RobustnessTable)
+    places = (folder, folder / "evaluation")
+    home = next((place for place in places if (place / "scores.npz").is_file()), None)
+    if home is None:
+        raise FileNotFoundError(f"no scores at {folder}: run evaluate first, then give its folder or that of the run")
+    scores = SubsetScores.load(home / "scores.npz")
+    known = _read(home / "robustness.json", RobustnessTable)
     rows = [] if known is None else known.rows
     specialists = {row.subset: row.specialist for row in rows if row.specialist is not None}
-    curves = folder / "frame_loss.json"
+    curves = home / "frame_loss.json"
+    faults = next((place for place in places if (place / "faults.json").is_file()), home)
     return ReportRun(
         name=name,
         group=group,
         scores=scores,
         table=RobustnessTable.from_scores(scores, specialists),
         frame_loss=read_curves(curves) if curves.is_file() else [],
-        faults=_read(folder / "faults.json", list[FaultRow], writer="faults") or [],
-        reliability=_read(folder / "calibration.json", list[Reliability]) or [],
-        provenance=_read(folder / "evaluation.json", dict[str, Any]) or {},
+        faults=_read(faults / "faults.json", list[FaultRow], writer="faults") or [],
+        reliability=_read(home / "calibration.json", list[Reliability]) or [],
+        provenance=_read(home / "evaluation.json", dict[str, Any]) or {},
     )
 
 
@@ -131,7 +138,8 @@ def _as_bgr(frame: NDArray[Any], spec: ModalitySpec) -> NDArray[np.uint8]:
 
 def _name(item: str) -> tuple[str, Path]:
     name, equals, folder = item.partition("=")
-    return (name, Path(folder)) if equals else (Path(os.path.realpath(item)).name, Path(item))
+    named = equals and not Path(item).exists()
+    return (name, Path(folder)) if named else (Path(os.path.realpath(item)).name, Path(item))
 
 
 def _read(path: Path, form: type[T] | GenericAlias, *, writer: str = "evaluate") -> T | None:

@@ -25,6 +25,9 @@ from actionmae.synthetic.image_files import whole_folder, write_image
 from actionmae.synthetic.render import Recording, Sizes, render_clip
 from actionmae.synthetic.skeleton_file import skeleton_text
 
+MOST_SUBJECTS = 106
+"""As many as NTU RGB+D has."""
+
 _SETTINGS = "synthetic.json"
 _DEPTH_FOLDERS = {True: ("nturgb+d_depth_masked", "MDepth"), False: ("nturgb+d_depth", "Depth")}
 
@@ -60,7 +63,7 @@ def sample_names(
     Raises:
         ValueError: If a number is out of range or an action cannot be rendered.
     """
-    limits = {"subjects": 106, "cameras": 3, "repetitions": 999, "setups": 999}
+    limits = {"subjects": MOST_SUBJECTS, "cameras": 3, "repetitions": 999, "setups": 999}
     for field, value in zip(limits, (subjects, cameras, repetitions, setups), strict=True):
         if not 1 <= value <= limits[field]:
             raise ValueError(f"{field} is {value}: give 1 to {limits[field]}")

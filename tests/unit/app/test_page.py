@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -67,8 +68,6 @@ def served(rig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 
 
 def _free_port() -> int:
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -251,6 +250,16 @@ def test_bad_options_are_one_sentence(rig: Path, capsys: pytest.CaptureFixture[s
     ):
         assert main(["app", str(rig / "runs/mine/model"), *words]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_one_sentence(rig: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("gradio", reason="needs Gradio: pip install 'actionmae[app]'")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert main(["app", str(rig / "runs/mine/model"), "--port", port]) == 2
+    said = capsys.readouterr().err
+    assert f"the page cannot be served at 127.0.0.1, port {port}: the port is taken, or not allowed; choose" in said
+    assert "GRADIO" not in said
 
 
 def test_without_gradio_there_is_one_sentence(

@@ -1,5 +1,6 @@
 """What the page shows, without a page."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -64,3 +65,10 @@ def test_what_is_no_recording_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no model is given"):
         load_shown([])
     assert ".skeleton" not in suffixes(specs["sound"])
+
+
+def test_a_damaged_table_is_named(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "a", tmp_path / "a")
+    (tmp_path / "a/robustness.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"a/robustness\.json: this JSON is no robustness table"):
+        load_shown([tmp_path / "a/model"])

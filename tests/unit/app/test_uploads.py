@@ -1,13 +1,14 @@
 """What is too much is refused before it is stored, in one sentence."""
 
 import asyncio
+import itertools
+import time
 from collections.abc import MutableMapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from actionmae.app.uploads import UploadLimit
+from actionmae.app.uploads import DELETED_EVERY, KEPT_SECONDS, UploadLimit
 
 MB = 1_000_000
 
@@ -30,20 +31,20 @@ def answered(limit: UploadLimit, path: str, length: int | None, parts: int = 3) 
 
 
 @pytest.fixture
-def limit(tmp_path: Path) -> UploadLimit:
-    async def server(_scope: Any, receive: Any, send: Any) -> None:
+def limit() -> UploadLimit:
+    async def server(scope: Any, receive: Any, send: Any) -> None:
         while (await receive())["more_body"]:
             pass
-        await send({"type": "http.response.start", "status": 200})
-        await send({"type": "http.response.body", "body": b"taken"})
+        broken = "broken" in scope["path"]
+        await send({"type": "http.response.start", "status": 400 if broken else 200})
+        await send({"type": "http.response.body", "body": b"broken" if broken else b"taken"})
 
-    return UploadLimit(server, folder=tmp_path, megabytes=2, most=3)
+    return UploadLimit(server, megabytes=2, most=3)
 
 
 def test_an_upload_within_the_limits_is_taken(limit: UploadLimit) -> None:
     assert answered(limit, "/gradio_api/upload", 2 * MB) == (200, "taken")
     assert answered(limit, "/gradio_api/queue/join", None) == (200, "taken")
-    assert limit.underway == 0
 
 
 def test_a_long_upload_and_one_of_unknown_length_are_refused(limit: UploadLimit) -> None:
@@ -55,18 +56,41 @@ def test_a_long_upload_and_one_of_unknown_length_are_refused(limit: UploadLimit)
     assert (status, sentence) == (413, "the upload does not say how long it is: upload it from the page")
 
 
-def test_many_uploads_are_refused(limit: UploadLimit, tmp_path: Path) -> None:
-    for at in range(3):
+def test_many_uploads_are_refused_until_the_first_are_deleted(
+    limit: UploadLimit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = itertools.count(1000.0)
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    for _ in range(3):
         assert answered(limit, "/upload", MB)[0] == 200
-        (tmp_path / f"folder{at}").mkdir()
-        (tmp_path / f"folder{at}/clip.npy").write_bytes(b"x")
     status, sentence = answered(limit, "/upload", MB)
     assert status == 413
     assert sentence.startswith("3 recordings lie here already, which is all that there is room for: try again later")
+    assert sentence.endswith("they are deleted after 60 minutes")
+    clock = itertools.count(1000.0 + KEPT_SECONDS + 2 * DELETED_EVERY)
+    assert answered(limit, "/upload", MB)[0] == 200
 
 
-def test_uploads_that_are_on_their_way_count(limit: UploadLimit) -> None:
-    limit.underway = 6 * MB
-    assert "there is room for" in str(limit.refusal(2 * MB))
-    limit.underway = 3 * MB
+def test_only_uploads_count(limit: UploadLimit) -> None:
+    """A result picture is put where recordings are, too: the page is not full after a hundred plays."""
+    for path in ("/gradio_api/queue/join", "/broken/upload"):
+        for _ in range(5):
+            assert answered(limit, path, MB)[1] in ("taken", "broken")
     assert limit.refusal(2 * MB) is None
+
+
+def test_uploads_that_are_on_their_way_count() -> None:
+    said: list[str | None] = []
+
+    async def server(_scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["more_body"]:
+            pass
+        said.append(limit.refusal(2 * MB))
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body", "body": b"taken"})
+
+    limit = UploadLimit(server, megabytes=2, most=2)
+    for _ in range(2):
+        assert answered(limit, "/upload", 2 * MB)[0] == 200
+    assert said[0] is None
+    assert "2 recordings lie here already" in str(said[1])

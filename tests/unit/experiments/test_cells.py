@@ -124,13 +124,13 @@ def test_a_cell_of_another_default_is_not_taken_for_done(cells: Cells) -> None:
 
 def test_shards_are_disjoint_complete_and_keep_together_what_starts_from_one_another(cells: Cells) -> None:
     needed = needed_cells(["7d", "4"], Models(cells, 2))
-    shards = [shard_of(needed, f"{at}/3") for at in (1, 2, 3)]
+    shards = [shard_of(needed, at, 3) for at in (1, 2, 3)]
     assert sorted(cell.folder for shard in shards for cell in shard) == sorted(cell.folder for cell in needed)
     for shard in shards:
         for at, cell in enumerate(shard):
             assert all(need in shard[:at] for need in cell.needs)
     assert sum(bool(shard) for shard in shards) == 3
-    assert set(shard_of(needed, "1/1")) == set(needed)
+    assert set(shard_of(needed, 1, 1)) == set(needed)
 
 
 def test_pretrained_cells_start_from_specialists_of_their_seed(cells: Cells) -> None:

@@ -113,7 +113,11 @@ def test_what_cannot_be_trained_is_not_run_with_the_reason(
     assert re.search(r"A specialist of I beats ActionMAE on I .* not run$", printed, re.M)
     assert len(trained(tmp_path)) == 1
     assert main([*words, "--table", "3", "--dry_run"]) == 0
-    assert "0 of 0 cells are done" in capsys.readouterr().out
+    advice = "not run: the data has no D: give --map D=… if something stands for it"
+    *reasons, told = capsys.readouterr().out.splitlines()
+    assert advice in reasons
+    assert len(set(reasons)) == len(reasons)
+    assert told.startswith("0 of 0 cells are done")
 
 
 def test_a_cell_that_fails_does_not_stop_the_others(
@@ -139,7 +143,8 @@ def test_a_cell_that_fails_does_not_stop_the_others(
     ("changes", "message"),
     [
         (["--table", "10"], "there is no table '10'"),
-        (["--shard", "3/2"], "shard is '3/2': give i/n with i from 1 to n"),
+        (["--shard", "3/2"], "shard is 3/2: give i/n with i in 1…n"),
+        (["--shard", "²/3"], "shard is '²/3': give i/n, as in 3/16"),
         (["--rows", "summ"], "there is no row of 'summ' (did you mean 'sum'?): sum, "),
         (["--seeds", "0"], "seeds is 0: give at least 1"),
         (["--scale", "tiny"], "scale is 'tiny': choose small, full, or give a YAML file"),

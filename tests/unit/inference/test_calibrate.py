@@ -11,6 +11,7 @@ from actionmae.core.calibration import Calibration
 from actionmae.core.modality import ModalitySet
 from actionmae.data.manifest import read_manifest
 from actionmae.inference import Predictor
+from actionmae.inference.card import model_card
 from actionmae.inference.evaluate import evaluate_model
 from actionmae.nn import ClassifierConfig, build_classifier
 from actionmae.nn.checkpoint import load_model, read_config, save_model
@@ -39,7 +40,7 @@ def test_probabilities_are_divided_by_the_subset_s_temperature(folder: Path, tmp
 
 
 def test_the_verb_stores_them_and_evaluate_reports_them(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     manifest = write_recordings(tmp_path / "clips")
     before = read_config(folder)
@@ -47,6 +48,7 @@ def test_the_verb_stores_them_and_evaluate_reports_them(
     protocol = ["--split", "train", "--min_clips", "20"]
     assert main(["calibrate", str(folder), str(manifest), *protocol]) == 0
     assert capsys.readouterr().out.startswith("A+X: T ")
+    assert "these clips trained the model: its confidence will be too high; hold people out" in caplog.text
     after = read_config(folder)
     assert after.calibration is not None
     assert after.calibration["temperatures"].keys() == {"A+X", "A", "X"}
@@ -62,6 +64,46 @@ def test_the_verb_stores_them_and_evaluate_reports_them(
     assert [(each["subset"], each["n"]) for each in found] == [("A+X", 9), ("A", 9), ("X", 9)]
     assert main(["calibrate", str(folder), str(manifest)]) == 2
     assert "there is no clip in split 'val'" in capsys.readouterr().err
+
+
+def test_nothing_of_the_user_is_lost(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = write_recordings(tmp_path / "clips")
+    model = load_model(folder)
+    save_model(model, folder, card=model_card(model, None, {"date": "2026-01-01"}))
+    assert "not calibrated" in (folder / "README.md").read_text()
+    mine = [folder / "NOTES.txt", tmp_path / "model.old/mine.txt", tmp_path / "model.tmp/mine.txt"]
+    for path in mine:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("dear diary")
+    monkeypatch.chdir(folder)
+    assert main(["calibrate", ".", str(manifest), "--split", "test"]) == 0
+    assert [path.read_text() for path in mine] == ["dear diary"] * 3
+    assert load_model(folder).calibration is not None
+    assert "not calibrated" not in (folder / "README.md").read_text()
+    assert (folder / "README.md").read_text().startswith("# Action classifier")
+    assert main(["evaluate", ".", str(manifest)]) == 0
+    assert (tmp_path / "evaluation/scores.npz").is_file(), "where it is written for the folder given by name"
+
+
+def test_people_who_were_held_out_are_no_reason_to_warn(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    manifest = write_recordings(tmp_path / "clips")
+    assert main(["calibrate", str(folder), str(manifest), "--val_subjects", "2"]) == 0
+    assert "trained the model" not in caplog.text
+    assert main(["calibrate", str(folder), str(manifest), "--split", "all"]) == 0
+    assert "trained the model" in caplog.text
+
+
+def test_what_cannot_be_written_is_refused_before_anything_is_scored(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise ValueError(f"{path} cannot be written")
+
+    monkeypatch.setattr("actionmae.inference.calibrate.require_writable", refuse)
+    assert main(["calibrate", str(folder), "nowhere.csv"]) == 2
+    assert f"{folder}/config.json cannot be written" in capsys.readouterr().err
 
 
 def test_a_changed_temperature_is_found(folder: Path) -> None:

@@ -45,6 +45,15 @@ def test_folders_cells_and_repeated_names(folder: Path) -> None:
     assert found(rgb="v[1]/{clip}_rgb.avi#0-3").keys() == {"c2", "c10"}
 
 
+def test_columns_of_tables(folder: Path) -> None:
+    for name in ("acc/c1.csv", "acc/c2.csv", "acc/c2.CSV", "acc/c2.csv.old"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+    for ending in ("[1-6]", "[acc/x,y]", "[x,y]@t:ms", "[x]#3-9"):
+        clips = found(inertial="acc/{clip}.csv" + ending)
+        assert clips == {name: {"inertial": f"acc/{name}.csv{ending}"} for name in ("c1", "c2")}
+
+
 def test_patterns_that_find_nothing_are_refused(folder: Path) -> None:
     with pytest.raises(ValueError, match=r"depth=v/c2_depth.avi has no \{clip\}: write it in every path"):
         found(rgb="v/{clip}_rgb.avi", depth="v/c2_depth.avi")

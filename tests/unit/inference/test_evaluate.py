@@ -63,3 +63,16 @@ def test_lost_frames_leave_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for name in ("depth", "skeleton"):
         assert not torch.equal(calm[0][name], wild[0][name])
         assert torch.equal(calm[half][name], wild[half][name])
+
+
+def test_a_frame_loss_of_no_clip_is_refused_before_anything_is_scored(tmp_path: Path) -> None:
+    model = build_classifier(ModalitySet([DEPTH, SKELETON]), classes=("clap", "wave"), config=ClassifierConfig(**WIDTH))
+    model.supported_subsets = ((0,),)
+    save_model(model, tmp_path / "model")
+    manifest = _write_clip(tmp_path / "clips", last_half=1.0)
+    evaluate_model(tmp_path / "model", manifest, EvaluationConfig(device="cpu"), out=tmp_path / "scores")
+    with pytest.raises(ValueError, match=r"clips as they are recorded, and this model predicts only from D, "):
+        evaluate_model(
+            tmp_path / "model", manifest, EvaluationConfig(frame_loss=True, device="cpu"), out=tmp_path / "others"
+        )
+    assert not (tmp_path / "others").exists()

@@ -179,11 +179,45 @@ def test_another_model_s_graphs_are_refused(folder: Path, exported: Path, tmp_pa
     assert [each.name for each in tmp_path.iterdir()] == ["other"]
 
 
-def test_nothing_but_an_export_is_replaced(folder: Path, tmp_path: Path) -> None:
+def test_nothing_but_an_export_is_replaced(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/notes.txt").write_text("dear diary")
-    with pytest.raises(ValueError, match="exists and is no export: choose another folder"):
+    with pytest.raises(ValueError, match="exists and is no export: nothing in it is touched; choose another folder"):
         export_model(folder, tmp_path / "mine")
+    monkeypatch.chdir(tmp_path / "mine")
+    for out in (".", str(folder)):
+        assert main(["export", "nowhere", "--out", out]) == 2
+        assert f"{out} exists and is no export" in capsys.readouterr().err, "before anything is loaded"
+
+
+def test_an_older_export_is_replaced_and_what_is_not_of_it_stays(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = Path(shutil.copytree(exported, tmp_path / "rig"))
+    for path in (older / "notes.txt", tmp_path / "rig.tmp"):
+        path.write_text("dear diary")
+    torch.manual_seed(0)
+    save_model(
+        build_classifier(ModalitySet([SOUND]), classes=CLASSES, config=ClassifierConfig(**SIZE)), tmp_path / "model"
+    )
+    monkeypatch.chdir(older)
+    assert main(["export", str(tmp_path / "model"), "--out", "."]) == 0
+    assert {path.name for path in older.glob("*.onnx")} == {"sound.onnx", "heads.onnx"} | set(
+        read_export(older).graphs.values()
+    )
+    assert (older / "notes.txt").read_text() == (tmp_path / "rig.tmp").read_text() == "dear diary"
+    assert {path.name for path in tmp_path.iterdir()} == {"rig", "rig.tmp", "model"}
+    assert OnnxPredictor.load(Path()).model.modalities.names == ("sound",)
+
+
+def test_the_clips_for_8_bits_are_looked_for_before_anything_is_exported(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(folder), "--out", str(tmp_path / "rig"), "--int8", "nowhere.csv"]) == 2
+    assert "manifest nowhere.csv does not exist" in capsys.readouterr().err
+    assert not (tmp_path / "rig").exists()
 
 
 def test_a_changed_graph_is_refused(exported: Path, tmp_path: Path) -> None:

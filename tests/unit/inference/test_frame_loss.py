@@ -67,6 +67,20 @@ def test_only_named_modalities_lose_frames_and_repeated_clips_count_once(model: 
     assert curve.fractions == (0.0, 0.25, 0.5, 0.75, 0.9)
 
 
+def test_clips_from_which_the_model_does_not_predict_are_left_out(model: FakeClassifier) -> None:
+    batch = tiny_batch(RDI, 12)
+    model.supported_subsets = ((0, 1, 2),)
+    complete = batch.available.all(dim=1)
+    assert 0 < int(complete.sum()) < 12
+    curve = score_frame_loss(model, [batch])
+    model.eval()
+    right = model(batch, batch.available).argmax(dim=1) == batch.labels
+    assert (curve.n, curve.correct[0]) == (int(complete.sum()), int((right & complete).sum()))
+    model.supported_subsets = ((1,),)
+    with pytest.raises(ValueError, match="no test clip from which the model predicts as it is recorded"):
+        score_frame_loss(model, [dataclasses.replace(batch, available=torch.ones_like(batch.available))])
+
+
 def test_rates_intervals_and_round_trip() -> None:
     curve = FrameLossCurve(kind="frames", lost=("rgb",), fractions=(0.0, 0.5), n=20, correct=(20, 10))
     assert curve.top1 == (100.0, 50.0)

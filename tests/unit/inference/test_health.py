@@ -1,5 +1,6 @@
 """The health check finds what is broken, leaves healthy clips alone, and saves answers."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -115,6 +116,24 @@ def test_the_check_saves_what_a_broken_sensor_would_spoil(trained: MultiModalCla
     assert {row.checked for row in plain} == {None}
     assert [row.fault for row in plain][:3] == ["none", "missing", "flat"]
     assert "black" not in {row.fault for row in plain}
+
+
+def test_subsets_from_which_the_model_does_not_predict_are_left_out(
+    trained: MultiModalClassifier, manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = read_manifest(manifest).rows[24:30]
+    alone = {"inertial": rows[0].files["inertial"]}
+    rows = [dataclasses.replace(rows[0], files=alone), *rows[1:]]
+    monkeypatch.setattr(trained, "supported_subsets", ((0, 1), (1,)))
+    assert trained.calibration is not None
+    found = score_faults(trained, rows, healthy=trained.calibration.healthy)
+    assert {row.n for row in found} == {5}, "nothing is predicted from the first clip"
+    assert [row.sensor for row in found if row.fault == "missing"] == ["inertial"], "not from inertial alone"
+    spoilt = {(row.sensor, row.fault, row.severity): row for row in found}["sound", "wrong_units", 5]
+    assert (spoilt.found, spoilt.checked) == (5, 0)
+    monkeypatch.setattr(trained, "supported_subsets", ((1,),))
+    with pytest.raises(ValueError, match="the model predicts from no clip with all the sensors that were recorded: gi"):
+        score_faults(trained, rows)
 
 
 def test_predict_treats_the_broken_as_missing(trained: MultiModalClassifier, manifest: Path, tmp_path: Path) -> None:

@@ -278,3 +278,29 @@ def test_bad_input_is_one_sentence(hub: Hub, folder: Path, tmp_path: Path) -> No
     gone = f"http://127.0.0.1:{hub.server_port + 1 if hub.server_port < 65535 else 9}"
     with pytest.raises(OSError, match="the hub did not serve me/good"):
         push_to_hub(folder, "me/good", endpoint=gone, token="hf_test")
+
+
+def test_a_table_that_is_none_is_named(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["push", str(folder), "me/mine", "--table", "nothere.json"]) == 2
+    assert "table nothere.json does not exist: give the robustness.json that evaluate" in capsys.readouterr().err
+    (tmp_path / "m.csv").write_text("sample,label")
+    assert main(["push", str(folder), "me/mine", "--table", f"{tmp_path}/m.csv"]) == 2
+    assert f"{tmp_path}/m.csv: this JSON is no robustness table (" in capsys.readouterr().err
+
+
+def test_the_working_folder_finds_its_table(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = RobustnessTable.from_scores(scores(load_model(folder)))
+    (folder.parent / "robustness.json").write_text(table.to_json())
+    expected = hub_card(folder)
+    monkeypatch.chdir(folder)
+    assert hub_card(Path()) == expected
+    assert "model-index" in head(expected)
+
+
+def test_an_error_without_words_is_one_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr("huggingface_hub.HfApi.create_repo", fail)
+    with pytest.raises(OSError, match=r"the hub did not serve me/mine \(TimeoutError\): check the connection"):
+        push_to_hub(folder, "me/mine", token="hf_test")

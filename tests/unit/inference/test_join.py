@@ -1,6 +1,7 @@
 """From specialists to one model folder, by the command line; it works in every verb."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,34 @@ def test_a_mistake_is_one_sentence(
     assert main(["join", *(word.format(world) for word in words), "--out", str(tmp_path / "out")]) == 2
     assert sentence in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_no_model_folder_is_not_replaced(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "chapter1.txt").write_text("dear diary")
+    monkeypatch.chdir(tmp_path)
+    models = [f"A={world}/inertial/model", f"X={world}/sound/model"]
+    before = sorted(world.rglob("*"))
+    for out in (".", str(tmp_path), str(world)):
+        assert main(["join", *models, "--out", out, "--fit", "nowhere.csv"]) == 2
+        assert f"join: {out} exists and is no model folder: nothing in it is touched" in capsys.readouterr().err
+    assert (tmp_path / "chapter1.txt").read_text() == "dear diary"
+    assert sorted(world.rglob("*")) == before
+    (tmp_path / "chapter1.txt").unlink()
+    assert main(["join", *models, "--out", "."]) == 0
+    assert load_model(tmp_path).modalities.names == ("inertial", "sound")
+
+
+def test_folders_may_have_an_equals_sign(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("inertial", "sound"):
+        shutil.copytree(world / name / "model", tmp_path / f"lr=0.1/{name}")
+    models = [f"{tmp_path}/lr=0.1/inertial", f"{tmp_path}/lr=0.1/inertial"]
+    assert main(["join", *models, "--out", str(tmp_path / "two")]) == 0
+    named = [f"A={tmp_path}/lr=0.1/inertial", f"X={tmp_path}/lr=0.1/sound"]
+    assert main(["join", *named, "--out", str(tmp_path / "late")]) == 0
+    assert main(["join", named[0], models[0], "--out", str(tmp_path / "mixed")]) == 2
+    assert "once as name=folder, as in D=runs/depth/model, or trainings of" in capsys.readouterr().err
 
 
 def test_a_modality_that_knows_nothing_gets_no_weight(generator: torch.Generator) -> None:

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from actionmae.data.manifest import read_manifest
 from actionmae.inference import Prediction, Predictor
 from actionmae.inference.prediction import Failure
 from actionmae.nn import ClassifierConfig, build_classifier
-from actionmae.nn.checkpoint import save_model
+from actionmae.nn.checkpoint import load_model, save_model
 from helpers.processes import run_python
 from helpers.tiny_recordings import CLASSES, MODALITIES, write_recordings
 
@@ -151,6 +152,89 @@ def test_windows_slide_over_a_long_recording(folder: Path, manifest: Path, capsy
     assert capsys.readouterr().out.splitlines()[0].startswith("    0.00 – ")
     assert main(["predict", str(folder), str(manifest), "--window", "1"]) == 2
     assert "windows slide over one recording" in capsys.readouterr().err
+
+
+def test_a_window_that_cannot_be_read_is_told_and_ends_with_exit_code_1(
+    folder: Path, manifest: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    sound = np.concatenate([np.load(row.files["sound"].path) for row in read_manifest(manifest).rows[:3]])
+    sound[20:40] = [[1e30, -1e30, 1e30, -1e30, 1e30]]
+    np.save(manifest.parent / "holed.npy", sound)
+    cell = f"{manifest.parent}/holed.npy@20fps"
+    found = Predictor.load(folder).predict_windows({"sound": cell}, window=1.0, stride=1.0)
+    assert [(window.start, type(answer)) for window, answer in found] == [
+        (0, Prediction),
+        (1, Failure),
+        (2, Prediction),
+    ]
+    words = ["predict", str(folder), f"sound={cell}", "--window", "1", "--stride", "1"]
+    assert main([*words, "--out", f"{manifest.parent}/windows.csv"]) == 1
+    assert re.search(
+        r"windows that were not predicted \(1\):\n  1\.00 – 2\.00 s: .* computes nothing finite", caplog.text
+    )
+    capsys.readouterr()
+    assert main([*words, "--json"]) == 1
+    assert ["error" in each for each in json.loads(capsys.readouterr().out)["windows"]] == [False, True, False]
+    with (manifest.parent / "windows.csv").open() as file:
+        assert [bool(row["error"]) for row in csv.DictReader(file)] == [False, True, False]
+    np.save(manifest.parent / "holed.npy", np.tile(sound[20:40], (3, 1)))
+    assert main(words) == 2
+    assert "no recording of 0.00 s looks healthy" in capsys.readouterr().err
+
+
+def test_values_too_large_for_the_model_are_no_answer(
+    folder: Path, manifest: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = read_manifest(manifest).rows[0].files
+    huge = manifest.parent / "huge.npy"
+    np.save(huge, np.full((20, 5), 1e30, dtype=np.float32) * np.array([1, -1, 1, -1, 1], dtype=np.float32))
+    predictor = Predictor.load(folder)
+    said, plain = predictor.predict_many([files | {"sound": huge}, files], top=3, why=True)
+    alone = predictor.predict(top=3, inertial=files["inertial"])
+    assert (said.available, said.missing) == (("inertial",), ())
+    assert "the model computes nothing finite from it" in said.broken["sound"]
+    assert said.probabilities == pytest.approx(alone.probabilities, abs=1e-5)
+    assert plain.broken == {}
+    good, none = predictor.predict_each([("a", files), ("b", {"sound": huge})])
+    assert isinstance(good, Prediction)
+    assert isinstance(none, Failure)
+    assert none.reason.startswith("no recording of b looks healthy: the model computes nothing finite from it")
+    with pytest.raises(ValueError, match="no recording of clip 0 looks healthy: the model computes nothing finite"):
+        predictor.predict(sound=huge)
+    with pytest.raises(ValueError, match="no recording of clip looks healthy: the model computes nothing finite"):
+        predictor.embed(sound=huge)
+    predictor.model.supported_subsets = ((0, 1), (1,))
+    (unsupported,) = predictor.predict_each([("a", files | {"sound": huge})])
+    assert "a has inertial, from which this model does not predict" in unsupported.to_dict()["error"]
+    assert main(["predict", str(folder), f"sound={huge}", "--json"]) == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_an_answer_that_is_not_finite_is_a_failure(folder: Path, manifest: Path) -> None:
+    class Overflowing(Predictor):
+        def complete(self, tokens: Any, visible: Any) -> Any:
+            logits, *rest = super().complete(tokens, visible)
+            return np.where(visible[:, :1], logits, np.inf), *rest
+
+    clips = [(row.sample, row.files) for row in read_manifest(manifest).rows[:1]]
+    predictor = Overflowing(load_model(folder))
+    good, bad = predictor.predict_each([*clips, ("b", {"sound": clips[0][1]["sound"]})])
+    assert isinstance(good, Prediction)
+    assert bad.to_dict()["error"].startswith("no answer about b can be computed: the model computes nothing finite")
+
+
+@pytest.mark.parametrize("name", ["lr=0.1/m.tsv", "M.CSV", "m"])
+def test_one_word_is_a_manifest(
+    folder: Path, manifest: Path, name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(manifest.parent)
+    Path(name).parent.mkdir(exist_ok=True)
+    text = manifest.read_text()
+    Path(name).write_text(text.replace(",clip", f",{manifest.parent}/clip"))
+    assert main(["predict", str(folder), name]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 33
+    assert main(["show", name, "clip1", "--modalities=[sound]", "--out", "clip.png"]) == 2
+    assert "sound" in capsys.readouterr().err, "the manifest was read"
 
 
 def test_votes_are_the_predictions_of_each_sensor_alone_and_of_the_rest(

@@ -98,6 +98,21 @@ def test_a_stream_answers_as_a_file_on_every_subset(options: dict[str, Any]) -> 
     assert len({said.probabilities for said in expected}) == len(expected)
 
 
+def test_a_sensor_of_which_nothing_finite_is_computed_counts_as_missing() -> None:
+    model, clip = model_of(KINDS), recording()
+    clip = {name: clip[name] for name in ("inertial", "sound")}
+    stream = stream_of(model)
+    push_all(stream, clip | {"sound": np.resize(np.float32([1e30, -1e30, 1e30]), clip["sound"].shape)})
+    answer = stream.predict(SECONDS, top=3)
+    same(answer, Predictor(model).predict(top=3, inertial=clip["inertial"]))
+    assert answer.prediction is not None
+    assert "computes nothing finite" in answer.prediction.broken["sound"]
+    assert "computes nothing finite" in str(answer.sensors["sound"].broken)
+    alone = stream_of(model)
+    push_all(alone, {"sound": np.resize(np.float32([1e30, -1e30, 1e30]), clip["sound"].shape)})
+    assert alone.predict(SECONDS).state == "no sensor"
+
+
 def test_a_stream_answers_as_a_clocked_file(tmp_path: Path) -> None:
     model, clip = model_of(KINDS), recording()
     np.save(tmp_path / "sound.npy", clip["sound"])

@@ -1,6 +1,7 @@
 """Recordings in real time, cameras that come back, what cannot be kept up with; no model, a clock by hand."""
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -11,9 +12,10 @@ from actionmae.core.modality import ModalitySet, ModalitySpec
 from actionmae.data.reading.readers import ArrayReader, ChosenFrames
 from actionmae.inference.stream import StreamPredictor
 from actionmae.inference.stream_run import Outage, run_stream
-from actionmae.inference.stream_sources import Camera, Recording, WallClock, open_source
+from actionmae.inference.stream_sources import Camera, Recording, WallClock, open_source, open_sources
 
 RGB = ModalitySet([{"name": "rgb", "shape": [3, 8, 8], "fps": 30.0}])[0]
+SIGNAL = {"kind": "signal", "value": "raw", "encoder": "signal", "num_frames": 4}
 INERTIAL = ModalitySet([{"name": "inertial", "shape": [6, 8], "fps": 50.0}])[0]
 
 
@@ -123,6 +125,27 @@ def test_a_recording_with_a_clock_keeps_it() -> None:
     assert not source.ended
     assert [stamp for _, stamp in source.poll(2.0)] == [2.0]
     assert source.ended
+
+
+def test_recordings_with_clocks_begin_with_the_run(tmp_path: Path) -> None:
+    """Seconds since 1970, in which one sensor begins 0.5 s later; the third has no clock."""
+    now = 1_790_000_000.0
+    for name, frames, width in (("a", 10, 6), ("b", 10, 5), ("c", 10, 6)):
+        np.save(tmp_path / f"{name}.npy", np.zeros((frames, width), np.float32))
+    for name, start in (("a", now), ("b", now + 0.5), ("late", now + 500)):
+        (tmp_path / f"{name}.txt").write_text("".join(f"{start + at / 10:.2f}\n" for at in range(10)))
+    sound = {"name": "sound", "letter": "X", "kind": "features", "shape": [5], "value": "raw", "encoder": "features"}
+    modalities = ModalitySet([INERTIAL, sound, {"name": "plain", "letter": "P", "shape": [6, 8], "fps": 10.0} | SIGNAL])
+    words = {"inertial": f"{tmp_path}/a.npy@a.txt", "sound": f"{tmp_path}/b.npy@b.txt", "plain": f"{tmp_path}/c.npy"}
+    sources = open_sources(words, modalities, ByHand())
+    stamps = {name: [stamp for _, stamp in source.poll(2.0)] for name, source in sources.items()}
+    assert stamps["inertial"] == pytest.approx([0.05 + at / 10 for at in range(10)], abs=1e-6)
+    assert stamps["sound"] == pytest.approx([0.55 + at / 10 for at in range(10)], abs=1e-6)
+    assert stamps["plain"] == pytest.approx(stamps["inertial"], abs=1e-6)
+    window = f"{tmp_path}/a.npy#{now - 1:.0f}s-{now + 1:.0f}s@a.txt"
+    assert open_sources({"inertial": window}, modalities, ByHand())["inertial"].poll(0.95) == []
+    with pytest.raises(ValueError, match=r"sound begins at .* after inertial ended at .*: their clocks must"):
+        open_sources(words | {"sound": f"{tmp_path}/b.npy@late.txt"}, modalities, ByHand())
 
 
 class Captures:

@@ -109,3 +109,10 @@ def test_bad_switches_are_one_sentence(
 def test_a_clip_of_other_sensors_is_refused(predictor: Predictor) -> None:
     with pytest.raises(ValueError, match="the clip has none of inertial, sound: give at least one recording"):
         trace(predictor, {}, {})
+
+
+def test_values_too_large_for_the_model_are_one_sentence(arrays: dict[str, np.ndarray], predictor: Predictor) -> None:
+    huge = np.resize(np.float32([1e30, -1e30, 1e30]), arrays["sound"].shape)
+    readers = {"sound": array_reader(huge, BY_NAME["sound"])}
+    with pytest.raises(ValueError, match="no answer about the clip can be computed: the model computes nothing finite"):
+        trace(predictor, readers, {})

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -105,9 +106,35 @@ def test_edited_curves_are_one_sentence(folder: Path, field: str, value: object)
         load_run(folder, name="a")
 
 
-def test_a_folder_without_scores_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="no scores at"):
-        load_run(tmp_path, name="a")
+def test_a_folder_without_scores_is_one_sentence(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "run/evaluation").mkdir(parents=True)
+    (folder / "faults.json").rename(tmp_path / "run/evaluation/faults.json")
+    for place in (tmp_path / "run", tmp_path / "run/evaluation"):
+        with pytest.raises(FileNotFoundError, match=f"no scores at {place}: run evaluate first, then give its folder"):
+            load_run(place, name="a")
+
+
+def test_a_run_folder_has_what_evaluate_and_faults_left_in_it(folder: Path) -> None:
+    expected = load_run(folder, name="a")
+    (folder / "evaluation").mkdir()
+    (folder / "faults.json").rename(folder / "evaluation/faults.json")
+    assert load_run(folder, name="a").faults == expected.faults
+    for path in folder.glob("*.*"):
+        path.rename(folder / "evaluation" / path.name)
+    found, given = load_run(folder, name="a"), load_run(folder / "evaluation", name="a")
+    for run in (found, given):
+        assert (run.table, run.faults, run.provenance) == (expected.table, expected.faults, expected.provenance)
+
+
+def test_a_folder_may_have_an_equals_sign(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("lr=0.1", "lr=0.2"):
+        shutil.copytree(folder, folder.parent / "runs" / name)
+    monkeypatch.chdir(folder.parent / "runs")
+    page = report_runs(["lr=0.1", f"mine={folder.parent}/runs/lr=0.2"], tmp_path / "report.html")[1].read_text()
+    assert "lr=0.1" in page
+    assert "mine" in page
+    with pytest.raises(FileNotFoundError, match=r"no scores at 0\.3: "):
+        report_runs(["lr=0.3"], tmp_path / "report.html")
 
 
 def test_a_link_to_itself_has_no_scores(tmp_path: Path) -> None:
