@@ -21,7 +21,7 @@ from actionmae.data.cell import Cell
 from actionmae.data.cell_text import parse_cell
 from actionmae.data.manifest_table import FACTS, read_table
 from actionmae.data.modality_file import read_modalities
-from actionmae.data.natural_order import natural_key as natural_key
+from actionmae.data.natural_order import natural_key
 from actionmae.data.utf8 import read_utf8
 
 SPLITS = ("train", "val", "test")

@@ -8,4 +8,4 @@ import re
 def natural_key(text: str) -> list[tuple[int, int, str]]:
     """Sort key in which numbers count as numbers: a2 before a10."""
     parts = re.split(r"(\d+)", text)
-    return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts if part]
+    return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts if part]

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from actionmae.core.modality import ModalitySet, ModalitySpec
 from actionmae.data.cell import Cell
-from actionmae.data.loading.clip_reading import read_sample
 from actionmae.data.loading.collate import collate
 from actionmae.data.reading.readers import FrameReader, open_reader
 from actionmae.data.transforms.transform import transform
+from actionmae.inference.predictor import as_tensors
+from actionmae.inference.read_stored import read_stored, warn_of_clocks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,8 @@ def _as_seen(
     readers: Mapping[str, "_Noting"], modalities: ModalitySet, sources: Mapping[str, str], sample: str
 ) -> list[SeenModality]:
     opened = {name: noting.reader for name, noting in readers.items()}
-    batch = transform(collate([read_sample(sample, opened, modalities)]), modalities)
+    warn_of_clocks(sample, opened)
+    batch = transform(collate([as_tensors(read_stored(sample, opened, modalities))]), modalities)
     return [
         _seen(modalities[name], sources[name], noting, batch.clips[name][0], batch.frame_available.get(name))
         for name, noting in readers.items()

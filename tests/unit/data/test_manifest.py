@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from actionmae.data.manifest import ClipRow, Manifest, natural_key, read_manifest, write_manifest
+from actionmae.data.manifest import ClipRow, Manifest, read_manifest, write_manifest
+from actionmae.data.natural_order import natural_key
 from actionmae.data.splits import split_manifest, split_rows
 from helpers.rows import clip_row
 
@@ -57,6 +58,7 @@ def test_classes_without_a_list_are_in_natural_order(tmp_path: Path) -> None:
     path = _csv(tmp_path, "sample,label,rgb\nx,a10,a.avi\ny,a2,b.avi\nz,,a.avi\n")
     assert read_manifest(path).classes == ("a2", "a10")
     assert sorted(["a10", "b", "a2", "10", "9"], key=natural_key) == ["a2", "a10", "b", "9", "10"]
+    assert sorted(["m②", "m1²", "m1", "m٣"], key=natural_key) == ["m1", "m1²", "m٣", "m②"], "② counts nothing"
 
 
 @pytest.mark.parametrize(

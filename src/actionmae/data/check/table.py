@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from actionmae.data.cell import Cell
 from actionmae.data.check.report import Finding
-from actionmae.data.manifest import ClipRow, Manifest
+from actionmae.data.manifest import SPLITS, ClipRow, Manifest
 
 
 def check_table(manifest: Manifest) -> Iterator[Finding]:
@@ -29,17 +29,20 @@ def _empty_rows(manifest: Manifest) -> Iterator[Finding]:
 
 
 def _half_filled_columns(manifest: Manifest) -> Iterator[Finding]:
-    """Rows without a label or split that others have; if all lack it, a protocol divides them, or none is scored."""
+    """Rows without a label or split that others have; if all lack labels, none is scored."""
     for column, advice in (("label", "write its class name"), ("split", "write train, val or test")):
         without = [row for row in manifest.rows if not getattr(row, column)]
         if len(without) < len(manifest.rows):
             for row in without:
                 text = f"{row.sample} has no {column}, but others have: {advice}, or remove the row"
                 yield Finding(level="error", kind=f"no_{column}", sample=row.sample, text=text)
+    if any(row.label for row in manifest.rows) and not any(row.split for row in manifest.rows):
+        text = "no clip has a split: write train, val or test into the column, or name a protocol"
+        yield Finding(level="warning", kind="no_split", text=text)
 
 
 def _shared_subjects(manifest: Manifest) -> Iterator[Finding]:
-    by_split = {part: {row.subject for row in manifest.rows if row.split == part} for part in ("train", "val", "test")}
+    by_split = {part: {row.subject for row in manifest.rows if row.split == part} for part in SPLITS}
     for subject in sorted((by_split["train"] & by_split["test"]) - {""}):
         text = f"subject {subject} is in train and test: the test then says nothing about people never seen"
         yield Finding(level="warning", kind="subject_in_both_splits", text=text)

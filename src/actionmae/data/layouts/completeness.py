@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from actionmae.data.manifest import ClipRow, natural_key
+from actionmae.data.manifest import ClipRow
+from actionmae.data.natural_order import natural_key
 
 logger = logging.getLogger(__name__)
 

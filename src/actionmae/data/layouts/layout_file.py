@@ -14,11 +14,11 @@ from actionmae.core.modality import resolve
 from actionmae.data.cell_text import as_cell
 from actionmae.data.layouts.protocol import SplitProtocol
 from actionmae.data.manifest import ClipRow
+from actionmae.data.manifest_table import FACTS
 
 Index = Callable[[Path], tuple[list[ClipRow], list[str]]]
 
 _HELP = "see docs/how_to/new_data_set.md"
-_FACTS = ("sample", "label", "subject", "camera", "setup", "split")
 
 
 def import_layout(path: Path) -> ModuleType:
@@ -101,7 +101,7 @@ def _checked(path: Path, index: Callable[[Path], Any], classes: tuple[str, ...])
 
 
 def _checked_row(path: Path, row: Any, classes: tuple[str, ...]) -> ClipRow:
-    if not isinstance(row, ClipRow) or not all(isinstance(getattr(row, fact), str) for fact in _FACTS):
+    if not isinstance(row, ClipRow) or not all(isinstance(getattr(row, fact), str) for fact in FACTS):
         raise ValueError(f"index of layout {path} returns {row!r}: give a ClipRow whose facts are texts, {_HELP}")
     if row.label not in classes:
         raise ValueError(f"index of layout {path} gives {row.sample!r} the label {row.label!r}: it is none of CLASSES")

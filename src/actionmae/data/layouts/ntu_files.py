@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from actionmae.data.cell import Cell
+from actionmae.data.folders import walk, why_left_out
 from actionmae.data.layouts.completeness import Published
 from actionmae.data.layouts.ntu_names import CLASSES, PATTERN, SampleName, parse_name
 from actionmae.data.manifest import ClipRow
+from actionmae.data.reading.frame_files import IMAGES
 from actionmae.data.utf8 import read_utf8
 
 logger = logging.getLogger(__name__)
 
 _MODALITIES = ("rgb", "depth", "ir", "skeleton")
 _MISSING_LISTS = "samples_with_missing_skeletons.txt"
-_IMAGES = (".png", ".jpg", ".jpeg")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,14 +57,14 @@ def find_samples(root: Path) -> Found:
     found: dict[SampleName, dict[str, tuple[int, Path]]] = {}
     problems: list[str] = []
     listed: set[str] = set()
-    for path in _walk(root):
+    for path in walk(root, problems, PATTERN.match):  # millions of images are in folders of the samples' names
         if path.name.endswith(_MISSING_LISTS):
             listed |= {line.strip() for line in read_utf8(path).splitlines()}
             continue
         try:
             entry = _recognise(path)
-        except ValueError as error:
-            problems.append(str(error))
+        except (ValueError, OSError) as error:
+            problems.append(why_left_out(error))
             continue
         if entry is None:
             continue
@@ -119,14 +119,6 @@ def _row(name: SampleName, files: dict[str, tuple[int, Path]]) -> ClipRow:
     )
 
 
-def _walk(root: Path) -> Iterator[Path]:
-    """All files, and the folders that are samples themselves, which are not entered (millions of images)."""
-    for folder, folders, files in os.walk(root, followlinks=True):
-        samples = sorted(entry for entry in folders if PATTERN.match(entry))
-        folders[:] = sorted(set(folders) - set(samples))
-        yield from (Path(folder, entry) for entry in (*samples, *sorted(files)))
-
-
 def _recognise(path: Path) -> tuple[SampleName, str, int] | None:
     """Sample, modality and rank (lower is preferred) of a path, or None if it is not NTU's.
 
@@ -143,7 +135,7 @@ def _recognise(path: Path) -> tuple[SampleName, str, int] | None:
         return parse_name(match[0]), "skeleton", 0
     if not path.is_dir() or rest not in {"", "_rgb", "_ir"}:
         return None
-    first = next((entry.name for entry in os.scandir(path) if entry.name.lower().endswith(_IMAGES)), None)
+    first = next((entry.name for entry in os.scandir(path) if entry.name.lower().endswith(IMAGES)), None)
     if first is None:
         raise ValueError(f"folder {path} holds no png or jpg images: unpack its archive again")
     if rest:

@@ -11,10 +11,12 @@ from pathlib import Path
 
 from actionmae.core.modality import KINECT_V1_MIRROR
 from actionmae.data.cell import Cell
+from actionmae.data.folders import walk, why_left_out
 from actionmae.data.layouts.completeness import Published
 from actionmae.data.layouts.pairing import common_frames
 from actionmae.data.layouts.protocol import SplitProtocol
-from actionmae.data.manifest import ClipRow, natural_key
+from actionmae.data.manifest import ClipRow
+from actionmae.data.natural_order import natural_key
 
 _ACTIONS = {
     1: "pick up with one hand",
@@ -66,8 +68,10 @@ def index(root: Path) -> tuple[list[ClipRow], list[str]]:
     """
     if not root.is_dir():
         raise FileNotFoundError(f"{root} is no folder: give the folder that holds NW-UCLA's view_1, view_2 and view_3")
-    rows, problems = [], []
-    for folder in sorted(root.resolve().rglob("a*_s*_e*"), key=lambda path: natural_key(str(path))):
+    rows: list[ClipRow] = []
+    problems: list[str] = []
+    found = walk(root.resolve(), problems, _CLIP.fullmatch)
+    for folder in sorted(found, key=lambda path: natural_key(str(path))):
         match, view = _CLIP.fullmatch(folder.name), folder.parent.name.removeprefix("view_")
         if match is None or view == folder.parent.name:
             continue
@@ -77,8 +81,8 @@ def index(root: Path) -> tuple[list[ClipRow], list[str]]:
             continue
         try:
             files = common_frames({name: Cell(folder, pattern=pattern) for name, pattern in _PATTERNS.items()})
-        except ValueError as error:
-            problems.append(str(error))
+        except (ValueError, OSError) as error:
+            problems.append(why_left_out(error))
             continue
         name = f"v{view}_{folder.name}"
         label = _ACTIONS[action]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from actionmae.data.cell import Cell
-from actionmae.data.reading.frame_files import frame_number, list_frames
-
-_ENDINGS = (".jpg", ".jpeg", ".png", ".txt")
+from actionmae.data.reading.frame_files import IMAGES, TEXTS, frame_number, list_frames
 
 
 def common_frames(cells: dict[str, Cell]) -> dict[str, Cell]:
@@ -23,7 +21,7 @@ def common_frames(cells: dict[str, Cell]) -> dict[str, Cell]:
     """
     numbers = {}
     for name, cell in cells.items():
-        found = {frame_number(file) for file in list_frames(cell, _ENDINGS)} - {None}
+        found = {frame_number(file) for file in list_frames(cell, IMAGES + TEXTS)} - {None}
         if found:
             numbers[name] = {number for number in found if number is not None}
     if not numbers:

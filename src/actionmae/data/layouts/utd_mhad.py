@@ -11,9 +11,11 @@ import re
 from pathlib import Path
 
 from actionmae.data.cell import Cell
+from actionmae.data.folders import walk
 from actionmae.data.layouts.completeness import Published
 from actionmae.data.layouts.protocol import SplitProtocol
-from actionmae.data.manifest import ClipRow, natural_key
+from actionmae.data.manifest import ClipRow
+from actionmae.data.natural_order import natural_key
 
 CLASSES = (
     "swipe left",
@@ -79,8 +81,8 @@ def index(root: Path) -> tuple[list[ClipRow], list[str]]:
     if not root.is_dir():
         raise FileNotFoundError(f"{root} is no folder: give the folder that holds the UTD-MHAD recordings")
     files: dict[str, dict[str, Path]] = {}
-    problems = []
-    for path in sorted(root.rglob("a*_s*_t*_*")):
+    problems: list[str] = []
+    for path in sorted(walk(root, problems)):
         match = _NAME.fullmatch(path.name)
         if match is None:
             continue

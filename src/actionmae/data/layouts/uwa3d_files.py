@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from actionmae.data.folders import walk, why_left_out
+
 _NAME = re.compile(r"a(\d+)_s(\d+)_(?:v(\d+)_e(\d+)|e(\d+)_v(\d+))")
 
 
@@ -65,9 +67,10 @@ _Takes = dict[str, dict[int, Path]]  # modality → take → folder or file
 def _find(root: Path, actions: int) -> tuple[dict[tuple[int, int, int], _Takes], list[str]]:
     """Recordings by (action, subject, view)."""
     clips: dict[tuple[int, int, int], _Takes] = defaultdict(lambda: {"rgb": {}, "depth": {}, "skeleton": {}})
-    problems = []
-    for path in sorted(root.rglob("a*_s*_*_*"), key=_preference):
-        match, modality = _NAME.fullmatch(path.name if path.is_dir() else path.stem), _modality(root, path)
+    problems: list[str] = []
+    for path in sorted(walk(root, problems, _NAME.fullmatch), key=_preference):
+        match = _NAME.fullmatch(path.stem)
+        modality = _modality(root, path) if match is not None else ""
         if match is None or not modality:
             continue
         action, subject, *rest = (int(number) for number in match.groups() if number is not None)
@@ -76,11 +79,20 @@ def _find(root: Path, actions: int) -> tuple[dict[tuple[int, int, int], _Takes],
             problems.append(f"{path} is left out: it is known to exist in one modality only")
         elif not 1 <= action <= actions:
             problems.append(f"{path} is left out: UWA3D Multiview II has actions 1 to {actions}")
-        elif path.is_dir() and not any(path.iterdir()):
-            problems.append(f"{path} is left out: it is empty, unpack its archive again")
+        elif reason := _why_unusable(path):
+            problems.append(reason)
         else:
             clips[name[:3]][modality].setdefault(name.take, path)
     return clips, problems
+
+
+def _why_unusable(path: Path) -> str:
+    """Why a folder cannot be used, in words; empty = it can, or is a file."""
+    try:
+        empty = path.is_dir() and not any(path.iterdir())
+    except OSError as error:
+        return why_left_out(error)
+    return f"{path} is left out: it is empty, unpack its archive again" if empty else ""
 
 
 def _preference(path: Path) -> tuple[bool, bool, str]:

@@ -213,10 +213,14 @@ class ClipDataset(Dataset[ClipSample]):
         for spec in specs:
             with self._noting((row.sample, spec.name)):
                 readers[spec.name] = self._reader(row, spec)
-        if (mismatch := clock_mismatch(readers)) and not self._has_warned:
-            self._has_warned.fill_(1)
-            logger.warning("%s, perhaps not alone: %s; `actionmae check` lists all such clips", row.sample, mismatch)
-        return readers
+        with self._noting(*((row.sample, name) for name, reader in readers.items() if reader.times is not None)):
+            mismatch = _clock_mismatch(row.sample, readers)
+            if mismatch and not self._has_warned:
+                self._has_warned.fill_(1)
+                logger.warning(
+                    "%s, perhaps not alone: %s; `actionmae check` lists all such clips", row.sample, mismatch
+                )
+        return {name: reader for name, reader in readers.items() if (row.sample, name) not in self.broken}
 
     def _reader(self, row: ClipRow, spec: ModalitySpec) -> FrameReader:
         """Of a training clip that is kept in memory, a reader of that."""
@@ -229,14 +233,21 @@ class ClipDataset(Dataset[ClipSample]):
         return kept
 
     @contextmanager
-    def _noting(self, key: Recording) -> Iterator[None]:
+    def _noting(self, *keys: Recording) -> Iterator[None]:
         """With `skip_broken`, what cannot be read is noted instead of raised."""
         try:
             yield
         except (ValueError, OSError) as error:
             if not self._skip_broken:
                 raise
-            self.note_broken({key: str(error)})
+            self.note_broken(dict.fromkeys(keys, str(error)))
+
+
+def _clock_mismatch(sample: str, readers: Mapping[str, FrameReader]) -> str:
+    try:
+        return clock_mismatch(readers)
+    except ValueError as error:
+        raise ValueError(f"clip {sample!r}: {error}") from error
 
 
 def _shared_number() -> Tensor:

@@ -65,7 +65,8 @@ def find_clips(
     names = [*given, "skeleton"] if given and crop == "person" else list(given)
     rows, unusable, classes, known = _index(layout, root, names or [*registered(), *remembered])
     if not rows:
-        raise ValueError(f"no recordings of layout {layout} below {root}: {_how_they_look(layout)}")
+        reason = unusable[0] if unusable else _how_they_look(layout)
+        raise ValueError(f"no recordings of layout {layout} below {root}: {reason}")
     rows, unnamed = _nameable(rows)
     names = [name for row in rows for name in row.files]
     known = {**remembered, **known}

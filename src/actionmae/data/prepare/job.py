@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 import errno
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from actionmae.core.modality import ModalitySpec
 from actionmae.data.cell import Cell
 from actionmae.data.manifest import ClipRow
 from actionmae.data.prepare.crop_source import CropSource
+from actionmae.data.prepare.origin import Origin, find_origin
 from actionmae.data.prepare.transcode import is_current, is_ready, transcode, write_flow
 from actionmae.data.reading.complaints import describe_complaints, ffmpeg_complaints
 from actionmae.data.reading.image_folder import ImageFolder, describe_lost
-from actionmae.data.reading.readers import FrameReader, frames_of, open_reader
+from actionmae.data.reading.readers import ChosenFrames, FrameReader, frames_of, open_reader
 from actionmae.data.reading.video import VideoReader
 
 OUT_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -43,16 +45,33 @@ class Job:
     Attributes:
         row: The raw recordings.
         specs: By modality, and of rgb and flow.
+        root: The folder of the raw recordings.
         crop: None = nothing is cropped.
+        origins: What the recordings are now, by modality.
+        noted: Of what earlier calls have made their prepared forms, as far as that is known.
     """
 
     row: ClipRow
     specs: dict[str, ModalitySpec]
+    root: Path
     out: Path
     crop: CropSource | None
     transcode: bool
     short_side: int
     flow: bool
+    origins: Mapping[str, Origin] = dataclasses.field(default_factory=dict)
+    noted: Mapping[str, Origin] = dataclasses.field(default_factory=dict)
+
+    def compared_with(self, noted: Mapping[str, Origin]) -> Job:
+        """The same work, with what the recordings are now and what is noted of them."""
+        now = {name: find_origin(cell, self.sources(name), self.root) for name, cell in self.row.files.items()}
+        if self.flow and "rgb" in now:
+            now = {"flow": now["rgb"], **now}
+        return dataclasses.replace(self, origins=now, noted=noted)
+
+    def has_changed(self, name: str) -> bool:
+        """Whether a modality's recording is another one than is noted, or other frames of it."""
+        return name in self.noted and not self.noted[name].is_still(self.origins[name])
 
     def is_done(self, files: dict[str, Cell], moment: float) -> bool:
         """Whether these files, noted at that moment (seconds), are all that is wanted, and nothing has changed since.
@@ -60,7 +79,7 @@ class Job:
         A prepared file must still exist; a recording that was left where it is must be the one that was checked then.
         """
         wanted = set(self.row.files) | ({"flow"} if self.flow and "rgb" in self.row.files else set())
-        if not wanted <= files.keys():
+        if not wanted <= files.keys() or any(map(self.has_changed, self.origins)):
             return False
         for name, cell in files.items():
             if cell.resolved().path == Cell(self.target(name)).resolved().path:
@@ -146,7 +165,7 @@ def _prepare_file(job: Job, name: str, cell: Cell) -> Cell:
             pass
         return cell
     if spec.kind == "frames" and (job.transcode or find_box):
-        current = is_current(target, job.sources(name))
+        current = not job.has_changed(name) and is_current(target, job.sources(name))
         seconds = _seconds(job) if reader.fps is None and not current else None
         cell = transcode(
             cell, spec, target, short_side=job.short_side, find_box=find_box, current=current, seconds=seconds
@@ -165,7 +184,7 @@ def _seconds(job: Job) -> float | None:
             reader = open_reader(cell, job.specs[name])
         except (ValueError, OSError):  # reported when its own turn comes
             continue
-        if isinstance(reader, VideoReader) and reader.fps:
+        if isinstance(reader, VideoReader | ChosenFrames) and reader.fps:
             return reader.num_frames / reader.fps
     return None
 
@@ -176,6 +195,7 @@ def _read_ends(reader: FrameReader) -> None:
 
 def _derive_flow(job: Job, color: Cell) -> Cell:
     target = job.target("flow")
-    flow = write_flow(color, job.specs["rgb"], target, current=is_current(target, [color.path]))
+    current = not job.has_changed("flow") and is_current(target, [color.path])
+    flow = write_flow(color, job.specs["rgb"], target, current=current)
     _read_ends(open_reader(flow, job.specs["flow"]))
     return flow

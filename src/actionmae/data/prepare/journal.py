@@ -1,8 +1,9 @@
-"""What an interrupted preparation has finished: one line of JSON per clip, one file per shard. No torch."""
+"""What earlier preparations have made, and of what: one line of JSON per clip, one file per shard. No torch."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,21 +14,26 @@ import msgspec
 from actionmae.core.files import exclusive
 from actionmae.data.cell import Cell
 from actionmae.data.cell_text import parse_cell
+from actionmae.data.prepare.origin import Origin
 
 Files = dict[str, Cell]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A finished clip.
+    """A prepared clip.
 
     Attributes:
         files: Its manifest cells.
         moment: Seconds since 1970; its raw recordings were read later than that.
+        origins: What its recordings were then, by modality; earlier versions did not note it.
+        whole: Whether it had no problem, so that it is finished.
     """
 
     files: Files
     moment: float
+    origins: Mapping[str, Origin]
+    whole: bool
 
 
 class _Line(msgspec.Struct, kw_only=True):
@@ -36,10 +42,12 @@ class _Line(msgspec.Struct, kw_only=True):
     sample: str
     files: dict[str, str]
     moment: float
+    origins: dict[str, Origin] = {}
+    whole: bool = True
 
 
 class Journal:
-    """The finished clips of an output folder; used in a `with` block.
+    """The prepared clips of an output folder; used in a `with` block.
 
     A line is written when all files of a clip are; a kill loses at most the line being written. As long as it is open,
     no other run may work on the same clips.
@@ -64,7 +72,7 @@ class Journal:
             self._held = held.pop_all()
         self._base = folder.parent.resolve()
         self._moment = time.time()
-        self._done: dict[str, Entry] = {}
+        self._noted: dict[str, Entry] = {}
         for known in sorted(folder.glob("*.jsonl")):
             for line in known.read_bytes().split(b"\n"):
                 self._take(line)
@@ -78,14 +86,14 @@ class Journal:
     ) -> None:
         self.close()
 
-    def finished(self, sample: str) -> Entry | None:
+    def find(self, sample: str) -> Entry | None:
         """What is noted of a clip, or None; whether that is still true is not checked."""
-        return self._done.get(sample)
+        return self._noted.get(sample)
 
-    def add(self, sample: str, files: Files) -> None:
-        """Note a finished clip."""
+    def add(self, sample: str, files: Files, origins: Mapping[str, Origin], *, whole: bool = True) -> None:
+        """Note a prepared clip; see `Entry`."""
         cells = {name: cell.resolved().text(self._base) for name, cell in files.items()}
-        line = _Line(sample=sample, files=cells, moment=self._moment)
+        line = _Line(sample=sample, files=cells, moment=self._moment, origins=dict(origins), whole=whole)
         self._file.write(msgspec.json.encode(line).decode() + "\n")
         self._file.flush()
 
@@ -100,9 +108,10 @@ class Journal:
             files = {name: parse_cell(cell, self._base) for name, cell in noted.files.items()}
         except ValueError:
             return
-        old = self._done.get(noted.sample)
+        old = self._noted.get(noted.sample)
         if old is None or noted.moment >= old.moment:  # the merge may have done a shard's clip again
-            self._done[noted.sample] = Entry(files=files, moment=noted.moment)
+            entry = Entry(files=files, moment=noted.moment, origins=noted.origins, whole=noted.whole)
+            self._noted[noted.sample] = entry
 
 
 def _lock(folder: Path, part: str) -> AbstractContextManager[None]:

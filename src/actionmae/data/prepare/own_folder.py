@@ -9,10 +9,10 @@ from pathlib import Path
 from actionmae.core.choices import did_you_mean
 from actionmae.core.modality import registered
 from actionmae.data.cell import Cell, Clock
-from actionmae.data.manifest import ClipRow
+from actionmae.data.folders import why_left_out
+from actionmae.data.manifest import SPLITS, ClipRow
 from actionmae.data.natural_order import natural_key
 
-_SPLITS = ("train", "val", "test")
 _NOTES = (".txt", ".csv", ".json", ".xml", ".yaml", ".yml", ".md", ".log", ".ini", ".db")
 
 
@@ -36,15 +36,22 @@ def index_folder(root: Path, names: Collection[str]) -> tuple[list[ClipRow], lis
     """
     if not root.is_dir():
         raise FileNotFoundError(f"{root} is no folder: give the folder that holds <label>/<clip>/<modality>.*")
-    tops = _folders(root)
-    splits = bool(tops) and all(top.name in _SPLITS for top in tops)
-    parts = [(top.name, label) for top in tops for label in _folders(top)] if splits else [("", top) for top in tops]
-    rows, problems, clips = [], [], []
+    problems: list[str] = []
+    tops = _folders(root, problems)
+    splits = bool(tops) and all(top.name in SPLITS for top in tops)
+    parts = [("", top) for top in tops]
+    if splits:
+        parts = [(top.name, label) for top in tops for label in _folders(top, problems)]
+    rows, clips = [], []
     taken: set[str] = set()
     for split, label in parts:
-        for clip in _folders(label):
+        for clip in _folders(label, problems):
             sample = f"{label.name}_{clip.name}" if not splits else f"{split}_{label.name}_{clip.name}"
-            files, doubled = _recordings(clip, names)
+            try:
+                files, doubled = _recordings(clip, names)
+            except OSError as error:
+                problems.append(why_left_out(error))
+                continue
             problems += doubled
             if sample in taken:
                 problems.append(f"{clip} would be named {sample} like another clip: rename the folder")
@@ -72,9 +79,13 @@ def _strangers(clips: Sequence[Path], names: Collection[str]) -> Iterator[str]:
         )
 
 
-def _folders(root: Path) -> list[Path]:
-    """In natural order, without hidden ones."""
-    folders = (path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+def _folders(root: Path, problems: list[str]) -> list[Path]:
+    """In natural order, without hidden ones; none where they cannot be read."""
+    try:
+        folders = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    except OSError as error:
+        problems.append(why_left_out(error))
+        return []
     return sorted(folders, key=lambda path: natural_key(path.name))
 
 

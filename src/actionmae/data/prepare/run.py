@@ -119,6 +119,7 @@ def prepare(
             Job(
                 row=row,
                 specs=raw.specs,
+                root=root.parent if root.is_file() else root,
                 out=out,
                 crop=raw.crop_sources.get(row.sample),
                 transcode=transcode,
@@ -195,10 +196,13 @@ def _run(
     """The prepared files of every clip; finished clips are skipped."""
     files: dict[str, dict[str, Cell]] = {}
     left = []
-    for job in jobs:
-        before = journal.finished(job.row.sample)
-        if before is not None and job.is_done(before.files, before.moment):
+    for each in jobs:
+        before = journal.find(each.row.sample)
+        job = each.compared_with(before.origins if before is not None else {})
+        if before is not None and before.whole and job.is_done(before.files, before.moment):
             files[job.row.sample] = before.files
+            if not before.origins:  # an earlier version's
+                journal.add(job.row.sample, before.files, job.origins)
         else:
             left.append(job)
     if files and progress is not None:
@@ -206,8 +210,8 @@ def _run(
     with closing(run_in_processes(prepare_clip, left, workers)) as results:
         for job, (row, found) in results:
             files[job.row.sample] = row.files
-            if not found:
-                journal.add(row.sample, row.files)
+            made = {name: origin for name, origin in job.origins.items() if name in row.files}
+            journal.add(row.sample, row.files, {**job.noted, **made}, whole=not found)
             for problem in found:
                 logger.warning("%s %s: %s", problem.sample, problem.modality, problem.reason)
             problems += found

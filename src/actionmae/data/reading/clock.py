@@ -21,13 +21,16 @@ _WHOLE, _ANY = 1.0, 10.0
 """Seconds between two frames from which on numbers without a unit, whole ones or any, are no seconds."""
 
 
-def frame_seconds(cell: Cell, num_frames: int, fps: float | None) -> NDArray[np.float64] | None:
+def frame_seconds(
+    cell: Cell, num_frames: int, fps: float | None, moments: NDArray[np.float64] | None = None
+) -> NDArray[np.float64] | None:
     """Seconds of each frame on the clip's clock.
 
     Args:
         cell: The recording.
         num_frames: Frames of the whole recording.
         fps: Its own frames per second, or None if unknown.
+        moments: [num_frames] seconds from its first frame to each, as the recording itself says; None = by its fps.
 
     Returns:
         [num_frames], never falling; None = the cell has no clock.
@@ -41,6 +44,8 @@ def frame_seconds(cell: Cell, num_frames: int, fps: float | None) -> NDArray[np.
     if clock is None:
         return None
     if clock.log is None and not clock.column:
+        if clock.fps is None and moments is not None:
+            return clock.start + moments
         fps = clock.fps or fps
         if not fps:
             raise ValueError(f"{cell} has no frames per second of its own: write them into the cell, as in @0s+30fps")
@@ -56,7 +61,11 @@ def frame_seconds(cell: Cell, num_frames: int, fps: float | None) -> NDArray[np.
 
 
 def choose_frames(
-    cell: Cell, num_frames: int, fps: float | None, seconds: NDArray[np.float64] | None
+    cell: Cell,
+    num_frames: int,
+    fps: float | None,
+    seconds: NDArray[np.float64] | None,
+    moments: NDArray[np.float64] | None = None,
 ) -> NDArray[np.int64]:
     """The frames of a reader that are the clip, ascending; a folder's reader has the right numbers already.
 
@@ -65,12 +74,15 @@ def choose_frames(
         num_frames: Frames of the reader.
         fps: Its own frames per second, or None if unknown.
         seconds: [num_frames] their times, or None = no clock.
+        moments: See `frame_seconds`.
 
     Raises:
         ValueError: If the recording does not have what is asked for.
     """
     if cell.window is not None:
-        return _within(cell, cell.window, num_frames, fps, seconds)
+        if seconds is None:
+            seconds = _from_first(cell, cell.window, num_frames, fps, moments)
+        return _within(cell, cell.window, seconds)
     if not cell.frames or cell.path.is_dir():
         return np.arange(num_frames)
     if cell.frames[-1][1] >= num_frames:
@@ -78,15 +90,29 @@ def choose_frames(
     return np.concatenate([np.arange(first, last + 1) for first, last in cell.frames])
 
 
-def _within(
-    cell: Cell, window: tuple[float, float], num_frames: int, fps: float | None, seconds: NDArray[np.float64] | None
-) -> NDArray[np.int64]:
-    if seconds is None:
-        if not fps:
-            raise ValueError(f"{cell} has no frames per second of its own: write them into the cell, as in @0s+30fps")
-        seconds = np.arange(num_frames) / fps
-        if window[0] < 0 or window[1] > (num_frames + 1) / fps:
-            raise ValueError(f"{cell} asks for more than its {num_frames / fps:.3f} s: choose from there")
+def even_frames(moments: NDArray[np.float64]) -> NDArray[np.int64]:
+    """As many frames as there are, evenly spaced in time from the first to the last: each the nearest to its moment."""
+    even = np.linspace(moments[0], moments[-1], len(moments))
+    nearest: NDArray[np.int64] = np.rint(np.interp(even, moments, np.arange(len(moments)))).astype(np.int64)
+    return nearest
+
+
+def _from_first(
+    cell: Cell,
+    window: tuple[float, float],
+    num_frames: int,
+    fps: float | None,
+    moments: NDArray[np.float64] | None,
+) -> NDArray[np.float64]:
+    """Seconds from the first frame, of a recording that has this time."""
+    if not fps:
+        raise ValueError(f"{cell} has no frames per second of its own: write them into the cell, as in @0s+30fps")
+    if window[0] < 0 or window[1] > (num_frames + 1) / fps:
+        raise ValueError(f"{cell} asks for more than its {num_frames / fps:.3f} s: choose from there")
+    return np.arange(num_frames) / fps if moments is None else moments
+
+
+def _within(cell: Cell, window: tuple[float, float], seconds: NDArray[np.float64]) -> NDArray[np.int64]:
     frames = np.flatnonzero((seconds >= window[0]) & (seconds < window[1]))
     if not len(frames):
         span = f"{seconds[0]:.3f} to {seconds[-1]:.3f} s"

@@ -10,7 +10,8 @@
 | `.mat` with one array | all | frames and joints: the last; signal and features: the first |
 | `.npy` | all | the first |
 
-A cell may choose frames of a recording, and say when they were taken (see `cell` and `clock`).
+A cell may choose frames of a recording, and say when they were taken (see `cell` and `clock`). Where it does not, and a
+video says that its frames are uneven, as many evenly spaced ones are given, each the nearest in time.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from actionmae.core.modality import ModalitySpec
 from actionmae.data.cell import Cell
 from actionmae.data.cell_text import TABLES, as_cell
 from actionmae.data.reading.arrays import as_kind
-from actionmae.data.reading.clock import choose_frames, frame_seconds
+from actionmae.data.reading.clock import choose_frames, even_frames, frame_seconds
 from actionmae.data.reading.frame_files import IMAGES, TEXTS, frame_number, list_frames
 from actionmae.data.reading.image_folder import ImageFolder
 from actionmae.data.reading.mat_files import read_mat
@@ -100,6 +101,7 @@ class ChosenFrames:
         frames: [n] the chosen frames, ascending.
         times: Of the chosen frames; see `FrameReader`.
         window: See `FrameReader`.
+        fps: See `FrameReader`; None = as the whole recording's.
     """
 
     def __init__(
@@ -108,11 +110,12 @@ class ChosenFrames:
         frames: NDArray[np.int64],
         times: NDArray[np.float64] | None,
         window: tuple[float, float] | None,
+        fps: float | None = None,
     ) -> None:
         self.times = times
         self.window = window
         self.num_frames = len(frames)
-        self.fps = reader.fps
+        self.fps = fps or reader.fps
         self._reader = reader
         self._frames = frames
 
@@ -149,16 +152,24 @@ def open_reader(source: Cell | os.PathLike[str] | str, spec: ModalitySpec) -> Fr
     if cell.missing:
         raise FileNotFoundError(f"the times {cell.missing[0]} of {spec.name} recording {cell} do not exist")
     reader = _open_folder(cell, spec) if cell.path.is_dir() else _open_file(cell, spec)
-    if cell.clock is None and cell.window is None and (cell.path.is_dir() or not cell.frames):
+    moments = reader.moments if isinstance(reader, VideoReader) else None
+    whole = cell.clock is None and cell.window is None and (cell.path.is_dir() or not cell.frames)
+    if whole and moments is None:
         return reader
     # A folder's reader has only the files that were chosen by their numbers, but the clock speaks of all.
     every = _chosen_files(cell, spec) if cell.path.is_dir() and cell.frames else np.ones(reader.num_frames, np.bool_)
-    seconds = frame_seconds(cell, len(every), reader.fps)
+    seconds = frame_seconds(cell, len(every), reader.fps, moments)
     seconds = None if seconds is None else seconds[every]
-    frames = choose_frames(cell, reader.num_frames, reader.fps, seconds)
-    if seconds is None:
-        return ChosenFrames(reader, frames, None, None)
-    return ChosenFrames(reader, frames, seconds[frames], cell.window)
+    frames = choose_frames(cell, reader.num_frames, reader.fps, seconds, moments)
+    if seconds is not None:
+        return ChosenFrames(reader, frames, seconds[frames], cell.window)
+    return ChosenFrames(reader, frames, None, None) if moments is None else _evenly(reader, frames, moments[frames])
+
+
+def _evenly(reader: FrameReader, frames: NDArray[np.int64], moments: NDArray[np.float64]) -> ChosenFrames:
+    """Frames of uneven times as those without a clock are taken to be: evenly spaced."""
+    fps = (len(frames) - 1) / float(moments[-1] - moments[0]) if len(frames) > 1 else None
+    return ChosenFrames(reader, frames[even_frames(moments)], None, None, fps)
 
 
 def _chosen_files(cell: Cell, spec: ModalitySpec) -> NDArray[np.bool_]:

@@ -35,11 +35,12 @@ class TextTable:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        lines = [line.strip() for line in read_utf8(path).splitlines() if line.strip()]
-        comments = [at for at, line in enumerate(lines) if line.startswith("#")]
-        lines, notes = [line for line in lines if not line.startswith("#")], [lines[at].lstrip("# ") for at in comments]
+        every = [line.strip(" ") for line in read_utf8(path).splitlines() if line.strip()]
+        notes = [line.strip().lstrip("# ") for line in every if line.lstrip().startswith("#")]
+        lines = [line for line in every if not line.lstrip().startswith("#")]
         first = lines[0] if lines else ""
-        self._separator = next((mark for mark in ";\t," if mark in first), None)
+        # A tab in front is an empty first cell, but where no other separates columns, it only indents.
+        self._separator = next((mark for mark in ";\t," if mark in first.strip()), None)
         header = [] if _has_number(self._split(first)) else self._split(first)
         self._lines = lines[1:] if header else lines
         if not self._lines:
@@ -47,7 +48,7 @@ class TextTable:
         self.num_rows, self._width = len(self._lines), len(self._split(self._lines[0]))
         if not header and notes and len(self._split(notes[-1])) == self._width:
             header = self._split(notes[-1])
-        self.names = (first,) if header and self._width == 1 else tuple(header)
+        self.names = (first.strip(),) if header and self._width == 1 else tuple(header)
         if header and len(self.names) != self._width:
             raise ValueError(
                 f"{path} names {len(header)} columns and has {self._width} in its first line: separate them by commas"

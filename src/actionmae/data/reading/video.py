@@ -21,6 +21,7 @@ from actionmae.core.modality import Value
 from actionmae.data.reading.avi_frames import find_frames
 from actionmae.data.reading.image_file import MOST_PIXELS
 from actionmae.data.reading.levels import eight_bits
+from actionmae.data.reading.video_packets import Packets, packets_from, scan
 from actionmae.data.regular_file import require_regular
 
 logger = logging.getLogger(__name__)
@@ -36,8 +37,6 @@ _CONTAINERS = {
     "protocol_whitelist": "file",
 }
 _LIMITS = {"max_pixels": str(MOST_PIXELS)}
-# A header may be wrong by a frame or two; a file with less than this fraction of the frames it claims was cut off.
-_TRUNCATED_BELOW = 0.9
 
 
 class VideoReader:
@@ -54,7 +53,10 @@ class VideoReader:
 
     Attributes:
         num_frames: Frames in the file, at least 1.
-        fps: Frames per second, on average if the file names none; None if it does not say when its frames were, either.
+        fps: Frames per second, on average if the file names none or the frames are uneven; None if it does not say when
+            they were, either.
+        moments: [num_frames] seconds from the first frame to each where they are uneven, as telephones, webcams and
+            browsers leave frames out; None = evenly spaced.
         size: Height and width in pixels, as stored; a video with a rotation mark gives rotated frames.
         direct: True where any frame is read alone, without reading the others.
 
@@ -63,6 +65,7 @@ class VideoReader:
         ValueError: If it is no video, has no frames, is cut off, or is not 16-bit gray although `value` is depth.
     """
 
+    moments: NDArray[np.float64] | None = None
     times: NDArray[np.float64] | None = None  # the cell's: see `readers.ChosenFrames`
     window: tuple[float, float] | None = None
 
@@ -73,9 +76,10 @@ class VideoReader:
         self._value_range = value_range if value == "gray" else None
         self._images = find_frames(path, value)
         self.direct = self._images is not None
+        self._packets: Packets | None = None
         if self._images is not None:
             self.fps: float | None = self._images.fps
-            self.num_frames, self.size, self._all_keys = len(self._images.places), self._images.size, True
+            self.num_frames, self.size = len(self._images.places), self._images.size
             return
         with self._open() as container:
             stream = container.streams.video[0]
@@ -88,15 +92,19 @@ class VideoReader:
                     "(FFV1 gray16le) or in 16-bit PNG images; if it has only 8 bits, say {name: depth, value: gray}"
                 )
             try:
-                self._scan(container, stream)
+                self._packets = scan(container, stream, path)
             except av.FFmpegError as error:
                 reason = error.strerror or error
                 raise ValueError(f"video {path} cannot be read ({reason}): copy or convert it again") from error
+        self.num_frames, self.moments = self._packets.num_frames, self._packets.uneven_seconds()
+        if self.fps is None or self.moments is not None:
+            self.fps = self._packets.mean_fps
 
     def images(self, indices: Sequence[int] | NDArray[np.int64]) -> Iterator[Frame]:
         """See `readers.FrameReader.images`.
 
-        Where every frame is a key frame only the wanted ones are decoded, otherwise all up to the last wanted one.
+        Where every frame is a key frame only the wanted ones are decoded, otherwise all from a key frame before the
+        first wanted one (see `video_packets`), or from the beginning, to the last.
 
         Raises:
             ValueError: If a frame cannot be decoded; names the file and the frame.
@@ -147,36 +155,27 @@ class VideoReader:
         container.streams.video[0].codec_context.options = _LIMITS
         return container
 
-    def _scan(self, container: av.container.InputContainer, stream: Any) -> None:
-        """Count the packets; refuse a file that stops long before its header says."""
-        self.num_frames, end, corrupt, self._all_keys = 0, 0, False, True
-        shown: list[int] = []  # when, in the stream's time base
-        for packet in container.demux(stream):
-            if packet.size:
-                self.num_frames += 1
-                shown += [] if packet.pts is None else [packet.pts]
-                end = max(end, (packet.pts or 0) + (packet.duration or 0))
-                corrupt |= packet.is_corrupt
-                self._all_keys &= packet.is_keyframe
-        claimed, found = float(stream.frames), float(self.num_frames)
-        if (
-            not stream.frames and len(container.streams) == 1 and container.duration
-        ):  # Matroska only says how long it is
-            claimed, found = container.duration / av.time_base, end * float(stream.time_base)
-        if self.fps is None and len(shown) > 1 and max(shown) > min(shown):  # what a browser records names no rate
-            self.fps = (len(shown) - 1) / float((max(shown) - min(shown)) * stream.time_base)
-        if self.num_frames == 0:
-            raise ValueError(f"video {self._path} has no frames: record or convert it again")
-        if corrupt or found < _TRUNCATED_BELOW * claimed:
-            last = self.num_frames - 1
-            raise ValueError(f"video {self._path} is cut off after frame {last}: copy or convert it again")
-
     def _decode(self, wanted: list[int]) -> Iterator[av.VideoFrame]:
         """The wanted frames in order; stops or raises where the file is broken."""
-        with self._open() as container:
-            delay = container.streams.video[0].codec_context.codec.capabilities & Capabilities.delay
-            decode = self._decode_keys if self._all_keys and not delay else self._decode_all
-            yield from decode(container, wanted)
+        done, start = 0, 0 if self._packets is None else self._packets.start_before(wanted[0])
+        for begin in (start, 0) if start else (0,):  # what is not found by its time is read from the beginning
+            with self._open() as container:
+                for frame in self._decode_from(container, begin, wanted[done:]):
+                    done += 1
+                    yield frame
+            if done == len(wanted):
+                return
+
+    def _decode_from(
+        self, container: av.container.InputContainer, begin: int, wanted: list[int]
+    ) -> Iterator[av.VideoFrame]:
+        packets = self._packets
+        delay = container.streams.video[0].codec_context.codec.capabilities & Capabilities.delay
+        if (packets is None or packets.keys.all()) and not delay:
+            return self._decode_keys(container, begin, wanted)
+        if packets is None or not begin:
+            return self._decode_all(container, wanted)
+        return _decode_since(container, packets, begin, wanted)
 
     def _decode_all(self, container: av.container.InputContainer, wanted: list[int]) -> Iterator[av.VideoFrame]:
         """Frames depend on earlier ones: decode everything up to the last wanted frame."""
@@ -190,11 +189,16 @@ class VideoReader:
         except av.FFmpegError as error:
             raise ValueError(self._broken(index + 1)) from error
 
-    def _decode_keys(self, container: av.container.InputContainer, wanted: list[int]) -> Iterator[av.VideoFrame]:
+    def _decode_keys(
+        self, container: av.container.InputContainer, begin: int, wanted: list[int]
+    ) -> Iterator[av.VideoFrame]:
         """Every packet is one key frame: decode only the wanted packets."""
         keep, index = set(wanted), -1
-        for packet in container.demux(container.streams.video[0]):
-            if not packet.size:
+        packets = container.demux(container.streams.video[0])
+        if begin and self._packets is not None:
+            packets, index = packets_from(container, self._packets, begin), wanted[0] - 1
+        for packet in packets:
+            if not packet.size or packet.is_discard:
                 continue
             index += 1
             if index not in keep:
@@ -222,3 +226,22 @@ class VideoReader:
 
     def _broken(self, index: int) -> str:
         return f"video {self._path} cannot be decoded at frame {index}: copy or convert it again"
+
+
+def _decode_since(
+    container: av.container.InputContainer, packets: Packets, begin: int, wanted: list[int]
+) -> Iterator[av.VideoFrame]:
+    """Frames depend on earlier ones back to a key frame; stops at one that does not come at its time."""
+    moments, done = packets.in_order[wanted].tolist(), 0
+    try:
+        for packet in packets_from(container, packets, begin):
+            for frame in packet.decode():
+                if frame.pts is None or frame.pts > moments[done]:
+                    return
+                if frame.pts == moments[done]:
+                    yield frame
+                    done += 1
+                if done == len(moments):
+                    return
+    except av.FFmpegError:
+        return

@@ -1,5 +1,6 @@
 """What is varied in training (Table 3), as switches. No torch here."""
 
+import math
 from dataclasses import dataclass
 
 from actionmae.data.loading.sampling import FrameChoice
@@ -54,5 +55,5 @@ class AugmentConfig:
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} is {getattr(self, name)}: give a number between 0 and 1")
         for name in ("joint_rotation", "joint_noise", "signal_noise", "mixup"):
-            if getattr(self, name) < 0.0:
-                raise ValueError(f"{name} is {getattr(self, name)}: give 0 or more")
+            if not 0.0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is {getattr(self, name)}: give a number, 0 or more")

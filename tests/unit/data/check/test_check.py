@@ -108,9 +108,18 @@ def test_half_filled_columns_are_found_and_empty_ones_are_not(manifest: Path) ->
         ("error", "no_label"): "clip1 has no label, but others have: write its class name, or remove the row",
         ("error", "no_split"): "clip2 has no split, but others have: write train, val or test, or remove the row",
     }
-    for part in ("", "test"):  # a protocol divides them, or a trained model is tested on them
-        manifest.write_text(sound.replace(",train,", f",{part},").replace(",test,", f",{part},"))
-        assert check_manifest(manifest).findings == ()
+    manifest.write_text(sound.replace(",train,", ",test,"))  # a trained model is tested on them
+    assert check_manifest(manifest).findings == ()
+
+
+def test_clips_without_any_split_need_a_protocol(manifest: Path) -> None:
+    manifest.write_text(manifest.read_text().replace(",train,", ",,").replace(",test,", ",,"))
+    (finding,) = check_manifest(manifest).findings
+    assert (finding.level, finding.kind, finding.sample) == ("warning", "no_split", "")
+    assert finding.text == "no clip has a split: write train, val or test into the column, or name a protocol"
+    assert main(["check", str(manifest)]) == 0
+    manifest.write_text(manifest.read_text().replace(",wave,", ",,").replace(",clap,", ",,"))
+    assert check_manifest(manifest).findings == (), "without labels they are for predicting"
 
 
 def test_a_modality_without_training_clips_is_found(manifest: Path) -> None:
@@ -212,7 +221,8 @@ def test_real_recordings_raise_no_alarm(recordings: Path, tmp_path: Path) -> Non
     rows, _ = layout.index(recordings / "utd-mhad")
     write_manifest(tmp_path / "manifest.csv", rows[3:200:9], layout.classes)
     report = check_manifest(tmp_path / "manifest.csv", modalities=list(layout.specs.values()))
-    assert [(each.level, each.kind, each.modality) for each in report.findings] == [("warning", "fps", "skeleton")]
+    found = [(each.level, each.kind, each.modality) for each in report.findings]
+    assert found == [("warning", "fps", "skeleton"), ("warning", "no_split", "")]
     assert report.missing == {"depth": 0, "skeleton": 0, "inertial": 0}
 
 

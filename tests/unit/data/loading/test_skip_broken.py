@@ -77,6 +77,28 @@ def test_broken_recordings_count_as_missing(
 
 
 @pytest.mark.parametrize("ways", WAYS, ids=str)
+def test_clocks_that_never_meet_count_as_missing(tmp_path: Path, ways: dict[str, object]) -> None:
+    """Which of the two is wrong nobody can say; what has no clock is whole."""
+    for name, count in (("inertial", 20), ("second", 20), ("third", 30)):
+        np.save(tmp_path / f"{name}.npy", np.ones((count, 2)))
+    cells = {"inertial": "@0s+10fps", "second": "@9s+10fps", "third": ""}
+    modalities = ModalitySet(
+        [{**MODALITIES["inertial"].to_dict(), "name": name, "letter": name[0].upper()} for name in cells]
+    )
+    row = clip_row(sample="a", label="x", files={name: tmp_path / f"{name}.npy{cell}" for name, cell in cells.items()})
+    dataset = ClipDataset([row], ("x",), modalities, skip_broken=True, **ways)
+    for _ in range(2):
+        batch = dataset.__getitems__([0])
+        assert batch is not None
+        assert batch.available.tolist() == [[False, False, True]]
+    assert dataset.broken.keys() == {("a", "inertial"), ("a", "second")}
+    with pytest.raises(
+        ValueError, match=r"clip 'a': second begins at 8\.950 s, after inertial ended at 1\.950 s: their"
+    ):
+        ClipDataset([row], ("x",), modalities, **ways).__getitems__([0])
+
+
+@pytest.mark.parametrize("ways", WAYS, ids=str)
 def test_without_being_asked_for_they_stop_everything(rows: list[ClipRow], ways: dict[str, object]) -> None:
     dataset = ClipDataset(rows, ("x",), MODALITIES, **ways)
     for index, match in ((1, r"b\.avi"), (2, r"c\.npy does not exist"), (3, r"d\.avi")):

@@ -86,10 +86,14 @@ def test_what_was_written_into_the_manifest_stays(raw: Path, tmp_path: Path) -> 
     assert facts == {f"wave_take{at}": ("anna", "test") if at == 1 else ("", "") for at in (0, 1, 2, 9)}
 
 
-def test_an_older_recording_stays_prepared(raw: Path, tmp_path: Path) -> None:
+def test_a_recording_that_is_unpacked_again_stays_prepared(raw: Path, tmp_path: Path) -> None:
+    video = raw / "wave" / "take0" / "rgb.mkv"
+    os.utime(video, (1e9, 1e9))
     first = _prepare(raw, tmp_path / "out")
     files = read_manifest(first.manifest).rows[0].files
-    os.utime(_write(raw / "wave" / "take0", 250), (1e9, 1e9))  # an archive that is unpacked again keeps its times
+    shutil.copy2(video, tmp_path / "packed")
+    video.unlink()
+    shutil.copy2(tmp_path / "packed", video)  # an archive keeps its times
     stamp = files["rgb"].path.stat().st_mtime_ns
     _prepare(raw, tmp_path / "out")
     assert files["rgb"].path.stat().st_mtime_ns == stamp

@@ -134,19 +134,19 @@ def test_a_shard_is_written_i_of_n(tmp_path: Path, capsys: pytest.CaptureFixture
 
 def test_a_torn_line_of_the_journal_costs_one_clip(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "progress", (1, 1))
-    journal.add("a", {"rgb": Cell(tmp_path / "a.avi")})
+    journal.add("a", {"rgb": Cell(tmp_path / "a.avi")}, {})
     journal.close()
     path = tmp_path / "progress" / "1-of-1.jsonl"
     path.write_text(path.read_text() + json.dumps({"sample": "b", "files": {}})[:-4])
     journal = Journal(tmp_path / "progress", (1, 1))
-    noted = journal.finished("a")
+    noted = journal.find("a")
     assert noted is not None
     assert noted.files == {"rgb": Cell(tmp_path / "a.avi")}
-    assert journal.finished("b") is None
-    journal.add("c", {})
+    assert journal.find("b") is None
+    journal.add("c", {}, {})
     journal.close()
     with Journal(tmp_path / "progress", (2, 3)) as journal:
-        assert journal.finished("c") is not None
+        assert journal.find("c") is not None
 
 
 def test_an_excerpt_of_a_manifest_keeps_its_times(tmp_path: Path) -> None:
@@ -189,6 +189,21 @@ def test_flow_shows_the_motion(tmp_path: Path) -> None:
     read = open_reader(read_manifest(report.manifest).rows[0].files["flow"], resolve("flow")).read(range(5))
     pixels = (read[:, 20:-20, 20:-20].astype(float) - 128) / (127 / 20)
     np.testing.assert_allclose(np.median(pixels, axis=(0, 1, 2)), [3, -2], atol=0.2)
+
+
+@pytest.mark.parametrize("size", [(2, 2), (10, 64), (24, 64)])
+def test_flow_of_images_that_are_too_small_is_a_problem(tmp_path: Path, size: tuple[int, int]) -> None:
+    """Of low and wide ones OpenCV would end the process."""
+    for name, shape in {"small": size, "large": (32, 64), "narrow": (16, 32)}.items():
+        write_color_video(tmp_path / "raw" / "go" / name / "rgb.mkv", np.full((3, *shape, 3), 90, np.uint8), 30.0)
+    report = prepare("folder", tmp_path / "raw", tmp_path / "out", flow=True)
+    assert report.num_files == {"rgb": 3, "flow": 2}
+    (problem,) = report.problems
+    assert (problem.sample, problem.modality) == ("go_small", "flow")
+    assert problem.reason == (
+        f"images of {size[1]} × {size[0]} pixels are too small for optical flow: give at least 12 × 12, from 40 "
+        "columns on at least 32 rows, or leave flow out"
+    )
 
 
 def test_writer_leaves_nothing_after_an_error(tmp_path: Path) -> None:

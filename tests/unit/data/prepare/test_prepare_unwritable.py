@@ -58,7 +58,7 @@ def test_a_full_disk_ends_the_work_and_the_next_call_goes_on(
 
 
 def test_a_disk_that_is_full_when_a_clip_is_noted(raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
 
     monkeypatch.setattr(Journal, "add", full)

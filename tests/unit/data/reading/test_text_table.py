@@ -22,6 +22,9 @@ TEXTS = {
     "acc.csv@t:ms": '"t","x","y","z"\n100,"1.5",2,3\n120,4,5,6\n140,-7,8,9e-3\n',
     "acc.csv[X, y,2]@Time (ms)": "x;y;z;time (ms)\n1,5;2;3;100\n4;5;6;120\n-7;8;0,009;140\n",
     "acc.log[x,y,z]": "# from the watch\n# z y x name\n3 2 1.5 a\n6 5 4 b\n9e-3 8 -7 c\n",
+    "acc.tsv[x,y,z]@t:ms": "\tt\tx\ty\tz\t\n\t100\t1.5\t2\t3\na\t120\t4\t5\t6\t\n\t140\t-7\t8\t9e-3\n\t\t\n",
+    "acc.tsv[1-3]@0:ms": "100\t1.5\t2\t3\n120\t4\t5\t6\n 140\t-7\t8\t9e-3\n",
+    "acc.txt[x,y,z]": "\t# indented\n\tx y z\n\t1.5 2 3\n\t4 5 6\n\t-7 8 9e-3\n",
     "acc.csv@t": "name,t,x,y,z\na,0.1,1.5,2,3\nb,0.12,4,5,6\nc,0.14,-7,8,9e-3\n",
 }
 
@@ -54,6 +57,7 @@ BAD = {
     "acc.csv[x,y,z]@time": "has no column 'time'",
     "acc.csv[x,y,z]@t": "counts 20 from frame to frame without saying of what",
     "bad.csv[x,y,z]": "has a line without a number in each column .*'lost'",
+    "gap.tsv[x,y,z]": r"gap\.tsv has a line without a number in each column \(could not convert string to float: ''\)",
     "nan.csv[x,y,z]": "has NaN or infinite values in frame 1",
     "text.csv": "gives 0 columns, inertial needs 3|is empty",
 }
@@ -63,6 +67,7 @@ BAD = {
 def test_what_a_text_does_not_hold(tmp_path: Path, cell: str) -> None:
     (tmp_path / "acc.csv").write_text("t,x,y,z\n0,1,2,3\n20,4,5,6\n40,7,8,9\n")
     (tmp_path / "bad.csv").write_text("t,x,y,z\n0,1,2,3\n20,4,lost,6\n")
+    (tmp_path / "gap.tsv").write_text("x\ty\tz\tt\n1\t2\t3\t0\n\t4\t5\t20\n")
     (tmp_path / "nan.csv").write_text("t,x,y,z\n0,1,2,3\n20,4,nan,6\n")
     (tmp_path / "text.csv").write_text("a,b\nc,d\n")
     with pytest.raises(ValueError, match=BAD[cell]):

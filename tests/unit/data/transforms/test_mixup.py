@@ -112,5 +112,5 @@ def test_small_alpha_blends_hardly_anything() -> None:
 
 
 def test_negative_alpha_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"mixup is -0\.1: give 0 or more"):
+    with pytest.raises(ValueError, match=r"mixup is -0\.1: give a number, 0 or more"):
         AugmentConfig(mixup=-0.1)

@@ -256,7 +256,11 @@ def test_bad_requests_are_refused(batch: ClipBatch) -> None:
     [
         ("flip", 1.5, "flip is 1.5: give a number between 0 and 1"),
         ("frame_fraction", -0.1, "frame_fraction is -0.1: give a number between 0 and 1"),
-        ("joint_noise", -1.0, "joint_noise is -1.0: give 0 or more"),
+        ("joint_noise", -1.0, "joint_noise is -1.0: give a number, 0 or more"),
+        ("joint_rotation", float("nan"), "joint_rotation is nan: give a number, 0 or more"),
+        ("joint_noise", float("inf"), "joint_noise is inf: give a number, 0 or more"),
+        ("signal_noise", float("nan"), "signal_noise is nan: give a number, 0 or more"),
+        ("mixup", float("inf"), "mixup is inf: give a number, 0 or more"),
     ],
 )
 def test_switches_out_of_range_are_refused(field: str, value: float, match: str) -> None:
