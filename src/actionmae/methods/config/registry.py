@@ -72,8 +72,8 @@ def config_class(name: str) -> type[MethodConfig]:
     """
     if name not in METHODS:
         raise ValueError(
-            f"unknown method {name!r}{did_you_mean(name, METHODS)}: known are {', '.join(METHODS)}; import the module that "
-            "registers one of your own (actionmae --import MODULE)"
+            f"unknown method {name!r}{did_you_mean(name, METHODS)}: known are {', '.join(METHODS)}; import the module "
+            "that registers one of your own (actionmae --import MODULE)"
         )
     return METHODS[name][0]
 
