@@ -1,20 +1,23 @@
 """A saved model learns on held-out clips how sure it may be, and what healthy recordings look like."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from actionmae.core.devices import pick_device
 from actionmae.core.files import require_writable, write_text
 from actionmae.core.modality import ModalitySet
-from actionmae.data.manifest import ClipRow, read_manifest
+from actionmae.data.manifest import ClipRow, Manifest, read_manifest
 from actionmae.data.reading.readers import open_reader
 from actionmae.data.splits import check_labels, rows_for_model, split_rows
 from actionmae.evaluation.calibration import Reliability, fit_calibration, reliability
 from actionmae.inference.evaluate import command_line
 from actionmae.inference.health import learn_ranges
+from actionmae.inference.history import trainings
 from actionmae.inference.read_stored import StoredSample, read_stored
 from actionmae.inference.scoring import ClipScorer
 from actionmae.nn.checkpoint import load_model, read_config, save_calibration
@@ -65,10 +68,14 @@ def calibrate_model(
             f"there is no clip in split {split!r} of {manifest}: name training subjects that were held out, as "
             "val_subjects"
         )
-    if split == "train" or (split == "all" and any(row.split == "train" for row in chosen)):
+    provenance = read_config(folder).provenance
+    seen = {row.sample for row in chosen} & _trained_on(provenance, read, protocol, val_subjects)
+    if seen:
         log.warning(
-            "these clips trained the model: its confidence will be too high; hold people out of the training "
-            "(data.val_subjects) and name them as val_subjects"
+            "%d of these %d clips trained the model: its confidence will be too high; hold people out of the training "
+            "(data.val_subjects) and name them as val_subjects",
+            len(seen),
+            len(chosen),
         )
     rows = rows_for_model(read, chosen, model.modalities)
     check_labels(rows, model.classes)
@@ -78,12 +85,25 @@ def calibrate_model(
     model.calibration = replace(fit_calibration(scores, min_clips=min_clips), healthy=healthy)
     facts = {"manifest": str(manifest), "protocol": protocol, "split": split, "val_subjects": list(val_subjects)}
     facts |= {"command": command_line(), "date": datetime.now(UTC).isoformat(timespec="seconds")}
-    provenance = read_config(folder).provenance | {"calibrated_on": facts}
-    save_calibration(folder, model.calibration, provenance=provenance)
+    save_calibration(folder, model.calibration, provenance=provenance | {"calibrated_on": facts})
     card = folder / "README.md"
     if card.is_file():
         write_text(card, _without_doubt(card.read_text(encoding="utf-8")))
     return reliability(scores, model.calibration)
+
+
+def _trained_on(
+    provenance: Mapping[str, Any], manifest: Manifest, protocol: str, val_subjects: Sequence[str]
+) -> set[str]:
+    """Names of the manifest's clips that trained the model; what its provenance does not say is as asked for now."""
+    names: set[str] = set()
+    for training in trainings(provenance):
+        data = training.get("settings", {}).get("data", {})
+        rule, held_out = data.get("protocol", protocol), data.get("val_subjects", val_subjects)
+        with suppress(ValueError):  # a rule that does not apply to this manifest
+            rows = split_rows(manifest, protocol=rule, split="train", val_subjects=held_out)
+            names |= {row.sample for row in rows}
+    return names
 
 
 def _without_doubt(card: str) -> str:

@@ -1,11 +1,12 @@
 """The model card: README.md of a model folder."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from actionmae.core.subsets import format_subset
 from actionmae.evaluation.grids import markdown_text
 from actionmae.evaluation.table import RobustnessTable
+from actionmae.inference.history import trainings
 from actionmae.nn.architectures import SavedModel
 
 
@@ -22,7 +23,7 @@ def model_card(model: SavedModel, table: RobustnessTable | None, facts: Mapping[
         for spec in model.modalities
     )
     first = model.modalities.names[0]
-    trainings = list(_trainings(facts))
+    parts = list(trainings(facts))
     scores = "No test clips were scored.\n" if table is None else table.to_markdown()
     return f"""# Action classifier
 
@@ -49,25 +50,16 @@ it says that it does not know.
 
 ## Training data
 
-{chr(10).join(dict.fromkeys(map(_clips, trainings)))}
+{chr(10).join(dict.fromkeys(map(_clips, parts)))}
 
 ## Where it comes from
 
 Architecture `{model.architecture}`, {facts["date"]}. All settings are in `config.json`.
 
-{chr(10).join(map(_training, trainings))}
+{chr(10).join(map(_training, parts))}
 
 Classes: {", ".join(map(markdown_text, model.classes))}
 """
-
-
-def _trainings(facts: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Provenance of each training that is part of the model."""
-    joined = [*facts.get("trainings", ()), *facts.get("specialists", {}).values()]
-    for each in joined:
-        yield from _trainings({"folder": each} if isinstance(each, str) else each)
-    if not joined:
-        yield facts
 
 
 def _clips(training: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """A model folder learns its temperatures, keeps all else, and predicts with them."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ def test_the_verb_stores_them_and_evaluate_reports_them(
     protocol = ["--split", "train", "--min_clips", "20"]
     assert main(["calibrate", str(folder), str(manifest), *protocol]) == 0
     assert capsys.readouterr().out.startswith("A+X: T ")
-    assert "these clips trained the model: its confidence will be too high; hold people out" in caplog.text
+    assert re.search(r"(\d+) of these \1 clips trained the model: its confidence will be too high; hold", caplog.text)
     after = read_config(folder)
     assert after.calibration is not None
     assert after.calibration["temperatures"].keys() == {"A+X", "A", "X"}
@@ -93,6 +94,18 @@ def test_people_who_were_held_out_are_no_reason_to_warn(
     assert "trained the model" not in caplog.text
     assert main(["calibrate", str(folder), str(manifest), "--split", "all"]) == 0
     assert "trained the model" in caplog.text
+
+
+@pytest.mark.parametrize(("held_out", "seen"), [(["2"], False), (["1"], True), ([], True)])
+def test_people_who_are_called_held_out_and_were_not_are_told(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, held_out: list[str], seen: bool
+) -> None:
+    """Also where the model is joined of several trainings, of which one has seen them."""
+    manifest, data = write_recordings(tmp_path / "clips"), {"protocol": "split", "val_subjects": held_out}
+    good = {"settings": {"data": {"protocol": "split", "val_subjects": ["2"]}}}
+    save_model(load_model(folder), folder, provenance={"trainings": [good, {"settings": {"data": data}}]})
+    assert main(["calibrate", str(folder), str(manifest), "--val_subjects", "2"]) == 0
+    assert ("12 of these 12 clips trained the model" in caplog.text) is seen
 
 
 def test_what_cannot_be_written_is_refused_before_anything_is_scored(
