@@ -24,6 +24,8 @@ def model_card(model: SavedModel, table: RobustnessTable | None, facts: Mapping[
     )
     first = model.modalities.names[0]
     parts = list(trainings(facts))
+    data = "\n".join(dict.fromkeys(map(_clips, parts)))
+    origin = "\n".join(map(_training, parts))
     scores = "No test clips were scored.\n" if table is None else table.to_markdown()
     return f"""# Action classifier
 
@@ -50,13 +52,13 @@ it says that it does not know.
 
 ## Training data
 
-{chr(10).join(dict.fromkeys(map(_clips, parts)))}
+{data}
 
 ## Where it comes from
 
 Architecture `{model.architecture}`, {facts["date"]}. All settings are in `config.json`.
 
-{chr(10).join(map(_training, parts))}
+{origin}
 
 Classes: {", ".join(map(markdown_text, model.classes))}
 """
